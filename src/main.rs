@@ -1,0 +1,2 @@
+//! Enlist.
+fn main() {}
