@@ -1,1 +1,3 @@
-//! Enlist.
+//! Enlist, a self-hosted mobile enrollment server.
+
+pub mod domain;

@@ -1,0 +1,124 @@
+//! Posture: what a device says of itself, each fact with its source and the time when it was said.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
+use crate::words;
+
+words! {
+    /// Who said a fact.
+    pub enum Source {
+        /// Apple `SecurityInfo`.
+        SecurityInfo = "security_info",
+        /// Apple `DeviceInformation`.
+        DeviceInformation = "device_information",
+        /// Apple `ProfileList`.
+        ProfileList = "profile_list",
+        /// The check-in messages of the enrollment.
+        CheckIn = "check_in",
+        /// Apple status report of declarative management.
+        StatusReport = "status_report",
+        /// An Android agent.
+        Agent = "agent",
+    }
+}
+
+/// One fact. A fact that was never reported is absent, which is not the same as false.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact<T> {
+    /// What was said.
+    pub value: T,
+    /// By whom.
+    pub source: Source,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Everything a device has said, newest of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Posture {
+    /// A passcode is set.
+    pub passcode_present: Option<Fact<bool>>,
+    /// The passcode obeys all requirements of the device (Apple `PasscodeCompliant`).
+    pub passcode_compliant: Option<Fact<bool>>,
+    /// The passcode obeys the requirements of the profiles (Apple `PasscodeCompliantWithProfiles`).
+    pub passcode_compliant_with_profiles: Option<Fact<bool>>,
+    /// Block and file encryption are available (Apple `HardwareEncryptionCaps` is 3).
+    pub encryption_capable: Option<Fact<bool>>,
+    /// This is a User Enrollment (Apple `ManagementStatus.IsUserEnrollment`).
+    pub user_enrollment: Option<Fact<bool>>,
+    /// The system's version, as the device writes it.
+    pub os_version: Option<Fact<String>>,
+    /// The system's build.
+    pub build_version: Option<Fact<String>>,
+    /// Marketing name of the model, such as "iPhone 15".
+    pub model_name: Option<Fact<String>>,
+    /// Product code, such as "iPhone15,4".
+    pub product_name: Option<Fact<String>>,
+    /// Name given by the person.
+    pub device_name: Option<Fact<String>>,
+    /// Serial number.
+    pub serial: Option<Fact<String>>,
+    /// The device is supervised.
+    pub supervised: Option<Fact<bool>>,
+    /// Jailbroken or rooted.
+    pub compromised: Option<Fact<bool>>,
+    /// Profiles that are installed and were installed by the server.
+    pub managed_profiles: Option<Fact<Vec<ManagedProfile>>>,
+}
+
+/// One installed profile, as Apple's `ProfileList` reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedProfile {
+    /// `PayloadIdentifier`.
+    pub identifier: String,
+    /// `PayloadUUID`; changes with the profile's content.
+    pub uuid: String,
+    /// `PayloadType` of each payload inside.
+    pub payload_types: Vec<String>,
+}
+
+impl Posture {
+    /// Takes over every fact that `newer` knows; what it does not know stays as it was.
+    pub fn absorb(&mut self, newer: Self) {
+        macro_rules! take { ($($field:ident),+) => { $( if newer.$field.is_some() { self.$field = newer.$field; } )+ } }
+        take!(
+            passcode_present,
+            passcode_compliant,
+            passcode_compliant_with_profiles,
+            encryption_capable,
+            user_enrollment,
+            os_version,
+            build_version,
+            model_name,
+            product_name,
+            device_name,
+            serial,
+            supervised,
+            compromised,
+            managed_profiles
+        );
+    }
+
+    /// The managed profile of this identifier, if the device has reported it.
+    #[must_use]
+    pub fn managed_profile(&self, identifier: &str) -> Option<&ManagedProfile> {
+        self.managed_profiles.as_ref()?.value.iter().find(|profile| profile.identifier == identifier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_report_leaves_out_stays_known() {
+        let at = Timestamp::from_millis(1);
+        let fact = |value| Some(Fact { value, source: Source::SecurityInfo, at });
+        let mut known = Posture { passcode_present: fact(true), ..Posture::default() };
+        known.absorb(Posture { passcode_compliant: fact(false), ..Posture::default() });
+        assert_eq!(known.passcode_present.map(|fact| fact.value), Some(true));
+        assert_eq!(known.passcode_compliant.map(|fact| fact.value), Some(false));
+    }
+}
