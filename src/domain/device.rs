@@ -142,11 +142,10 @@ impl WipeTarget {
             WipeScope::Selective if !self.rights.allows(AccessRights::MANAGE_PROFILES) && !self.is_user_enrollment => {
                 Err(WipeRefusal::NoProfileRight)
             }
-            WipeScope::Selective => Ok(()),
             WipeScope::Full if self.is_user_enrollment => Err(WipeRefusal::UserEnrollment),
             WipeScope::Full if self.ownership == Ownership::Personal => Err(WipeRefusal::Personal),
             WipeScope::Full if !self.rights.allows(AccessRights::ERASE) => Err(WipeRefusal::NoEraseRight),
-            WipeScope::Full => Ok(()),
+            WipeScope::Selective | WipeScope::Full => Ok(()),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! What is true: rules as pure functions of plain data. No I/O, no clock, no database, no protocol.
 
+pub mod access;
+pub mod audit;
 pub mod command;
+pub mod compliance;
 pub mod device;
+pub mod enrollment;
 pub mod id;
 pub mod passcode;
+pub mod policy;
 pub mod posture;
 pub mod rights;
 pub mod time;
+pub mod user;
 pub mod words;

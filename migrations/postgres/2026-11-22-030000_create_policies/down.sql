@@ -1,0 +1,2 @@
+DROP TABLE policy_groups;
+DROP TABLE policies;

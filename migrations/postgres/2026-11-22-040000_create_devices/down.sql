@@ -1,0 +1,4 @@
+DROP TABLE enrollments;
+DROP TABLE device_events;
+DROP TABLE postures;
+DROP TABLE devices;
