@@ -1,0 +1,2 @@
+//! pki
+pub mod seal;
