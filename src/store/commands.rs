@@ -16,8 +16,8 @@ use crate::domain::{
 
 /// The states from which a command may still be handed to the device.
 const DELIVERABLE: [CommandState; 3] = [CommandState::Queued, CommandState::Sent, CommandState::NotNow];
-/// The purposes that a pending wipe lets through.
-const WIPES: [Purpose; 3] = [Purpose::SelectiveWipe, Purpose::SelectiveWipeEnd, Purpose::FullWipe];
+/// The purposes that end an enrollment: all that a device still gets once its wipe or retirement was ordered.
+const ENDINGS: [Purpose; 4] = [Purpose::SelectiveWipe, Purpose::SelectiveWipeEnd, Purpose::FullWipe, Purpose::Retire];
 
 /// One command in the queue.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -99,8 +99,8 @@ pub fn insert(tx: &mut Tx<'_>, command: &QueuedCommand) -> Result<(), Error> {
 pub struct Offer {
     /// Also those that the device put off: it has come anew, not with an answer.
     pub includes_put_off: bool,
-    /// Nothing but the wipe that was ordered.
-    pub is_wipe_only: bool,
+    /// Nothing but the wipe or retirement that was ordered.
+    pub is_ending_only: bool,
 }
 
 /// The next command for an enrollment, oldest first.
@@ -120,8 +120,8 @@ pub fn next(conn: &mut Conn, enrollment: EnrollmentId, offer: Offer) -> Result<O
     if !offer.includes_put_off {
         query = query.filter(commands::state.ne(CommandState::NotNow));
     }
-    if offer.is_wipe_only {
-        query = query.filter(commands::purpose.eq_any(WIPES));
+    if offer.is_ending_only {
+        query = query.filter(commands::purpose.eq_any(ENDINGS));
     }
     Ok(query.first(conn).optional()?)
 }
@@ -132,6 +132,17 @@ pub fn next(conn: &mut Conn, enrollment: EnrollmentId, offer: Offer) -> Result<O
 /// Those of the database.
 pub fn has_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
     let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::state.eq_any(DELIVERABLE)));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
+}
+
+/// Whether a wipe or retirement waits for the device.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_ending_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
+    let waiting = commands::table.filter(
+        commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(commands::state.eq_any(DELIVERABLE)),
+    );
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 

@@ -67,6 +67,8 @@ pub struct Enrollment {
     pub sealed_unlock_token: Option<Vec<u8>>,
     /// The device waits in Setup Assistant.
     pub is_awaiting_configuration: bool,
+    /// The bootstrap token of a Mac, sealed.
+    pub sealed_bootstrap_token: Option<Vec<u8>>,
     /// `PayloadUUID` of the passcode profile that was last queued.
     pub passcode_profile: Option<String>,
     /// When the profile was made.

@@ -277,6 +277,8 @@ diesel::table! {
         sealed_unlock_token -> Nullable<Binary>,
         /// Column `is_awaiting_configuration`.
         is_awaiting_configuration -> Bool,
+        /// Column `sealed_bootstrap_token`.
+        sealed_bootstrap_token -> Nullable<Binary>,
         /// Column `passcode_profile`.
         passcode_profile -> Nullable<Text>,
         /// Column `created_at`.

@@ -67,6 +67,7 @@ CREATE TABLE enrollments (
     push_magic TEXT,
     sealed_unlock_token BLOB,
     is_awaiting_configuration BOOLEAN NOT NULL,
+    sealed_bootstrap_token BLOB,
     passcode_profile TEXT, -- PayloadUUID of the one last queued
     created_at BIGINT NOT NULL,
     enrolled_at BIGINT,

@@ -1,0 +1,154 @@
+//! What is done: one file for each use case, and the only callers of [`Store::write`].
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex},
+};
+
+use lru::LruCache;
+use tokio::sync::Notify;
+
+pub mod authorities;
+pub mod certify;
+pub mod check_in;
+pub mod command;
+pub mod comply;
+pub mod connect;
+pub mod enroll;
+mod error;
+pub mod groups;
+pub mod identify;
+pub mod invite;
+pub mod outbox;
+pub mod policy;
+pub mod queue;
+pub mod report;
+pub mod retire;
+pub mod secrets;
+pub mod seen;
+pub mod settings;
+pub mod setup;
+pub mod signers;
+pub mod tokens;
+pub mod users;
+pub mod wipe;
+
+pub use error::{Error, Result};
+
+use crate::{
+    domain::time::{Clock, Timestamp},
+    mail::Mailer,
+    pki::seal::SealKey,
+    store::{self, Conn, Store, Tx},
+};
+
+/// Everything that the use cases share. One for each server.
+pub struct App {
+    store: Store,
+    keys: SealKey,
+    authorities: authorities::Authorities,
+    clock: Arc<dyn Clock>,
+    mailer: Arc<dyn Mailer>,
+    /// How the world calls this server; no slash at the end.
+    public_url: String,
+    /// Where mails come from while nobody has set it.
+    default_sender: String,
+    /// Begins the identifiers of all profiles.
+    reverse_dns: String,
+    seen: seen::Seen,
+    signers: signers::Signers,
+    /// Signed profiles by their UUID: each content is signed once.
+    signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
+    /// Rings when a job was enqueued here.
+    jobs_waiting: Notify,
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The key that seals secrets.
+    pub keys: SealKey,
+    /// The server's own certificates.
+    pub authorities: authorities::Authorities,
+    /// Who is asked what time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where mail goes.
+    pub mailer: Arc<dyn Mailer>,
+    /// How the world calls this server; no slash at the end.
+    pub public_url: String,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let host = host_of(&parts.public_url).to_owned();
+        let capacity = NonZeroUsize::new(256).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            store: parts.store,
+            keys: parts.keys,
+            authorities: parts.authorities,
+            clock: parts.clock,
+            mailer: parts.mailer,
+            public_url: parts.public_url,
+            default_sender: format!("enlist@{host}"),
+            reverse_dns: crate::apple::profile::reverse_dns(&host),
+            seen: seen::Seen::default(),
+            signers: signers::Signers::default(),
+            signed_profiles: Mutex::new(LruCache::new(capacity)),
+            jobs_waiting: Notify::new(),
+        }
+    }
+
+    /// The present.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How the world calls this server; no slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The server's own certificates.
+    #[must_use]
+    pub const fn authorities(&self) -> &authorities::Authorities {
+        &self.authorities
+    }
+
+    /// Runs queries.
+    ///
+    /// # Errors
+    /// Those of the closure, and those of the database.
+    pub async fn read<T, E>(&self, f: impl FnOnce(&mut Conn) -> std::result::Result<T, E> + Send + 'static) -> std::result::Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
+    {
+        self.store.read(f).await
+    }
+
+    /// Runs a transaction, and tells the job runner afterwards that there may be something for it.
+    async fn write<T>(&self, f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        self.store.write(f).await
+    }
+
+    /// Waits until a job was enqueued by this server.
+    pub async fn job_enqueued(&self) {
+        self.jobs_waiting.notified().await;
+    }
+}
+
+/// The host of an address such as `https://host:port`.
+#[must_use]
+pub fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = if rest.starts_with('[') { rest.find(']').map_or(rest.len(), |end| end.saturating_add(1)) } else { rest.find(':').unwrap_or(rest.len()) };
+    rest.get(..end).unwrap_or(rest)
+}

@@ -1,0 +1,79 @@
+//! Secrets that the server hands out: tokens of 256 bits, of which only the hash is kept, and codes of eight digits.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use openssl::{error::ErrorStack, rand::rand_bytes, sha::sha256};
+
+use crate::domain::enrollment::CODE_DIGITS;
+
+/// A secret to hand out, with what is kept of it.
+pub struct Secret {
+    /// What is handed out, 43 characters of base64url.
+    pub text: String,
+    /// What is kept: SHA-256.
+    pub hash: Vec<u8>,
+}
+
+impl Secret {
+    /// A new secret of 256 random bits, with a prefix that tells people and scanners what it is.
+    ///
+    /// # Errors
+    /// The random generator fails.
+    pub fn generate(prefix: &str) -> Result<Self, ErrorStack> {
+        let mut bytes = [0; 32];
+        rand_bytes(&mut bytes)?;
+        let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes));
+        Ok(Self { hash: hash(&text), text })
+    }
+}
+
+/// What is kept of a secret.
+#[must_use]
+pub fn hash(text: &str) -> Vec<u8> {
+    sha256(text.as_bytes()).to_vec()
+}
+
+/// A code of eight digits, each equally likely.
+///
+/// # Errors
+/// The random generator fails.
+pub fn generate_code() -> Result<String, ErrorStack> {
+    let mut digits = String::with_capacity(CODE_DIGITS);
+    while digits.len() < CODE_DIGITS {
+        let mut bytes = [0; 16];
+        rand_bytes(&mut bytes)?;
+        // 250 is the largest multiple of ten that a byte can hold: above it some digits would be likelier.
+        let usable = bytes.iter().filter(|byte| **byte < 250).take(CODE_DIGITS.saturating_sub(digits.len()));
+        digits.extend(usable.map(|byte| char::from(b'0' + byte % 10)));
+    }
+    Ok(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_never_the_same() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..10_000 {
+            let secret = Secret::generate("").unwrap();
+            assert_eq!(secret.text.len(), 43);
+            assert_eq!(secret.hash, hash(&secret.text));
+            assert!(seen.insert(secret.text));
+        }
+    }
+
+    #[test]
+    fn every_digit_of_a_code_is_about_equally_likely() {
+        let mut counts = [0_u32; 10];
+        for _ in 0..5_000 {
+            let code = generate_code().unwrap();
+            assert_eq!(code.len(), CODE_DIGITS);
+            for digit in code.bytes() {
+                counts[usize::from(digit - b'0')] += 1;
+            }
+        }
+        // 40,000 digits: 4,000 of each, standard deviation 60.
+        assert!(counts.iter().all(|count| (3_640..4_360).contains(count)), "{counts:?}");
+    }
+}
