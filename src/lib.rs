@@ -1,3 +1,4 @@
 //! Enlist, a self-hosted mobile enrollment server.
 
+pub mod apple;
 pub mod domain;

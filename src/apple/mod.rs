@@ -1,0 +1,4 @@
+//! What Apple devices speak: check-in, commands and their answers, profiles, declarations. Domain types in, bytes out; who may
+//! say what, and what follows from it, is left to the services.
+
+pub mod property_list;
