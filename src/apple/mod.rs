@@ -1,4 +1,7 @@
 //! What Apple devices speak: check-in, commands and their answers, profiles, declarations. Domain types in, bytes out; who may
 //! say what, and what follows from it, is left to the services.
 
+pub mod channel;
+pub mod checkin;
+pub mod field;
 pub mod property_list;
