@@ -5,3 +5,4 @@ pub mod channel;
 pub mod checkin;
 pub mod field;
 pub mod property_list;
+pub mod report;
