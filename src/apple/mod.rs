@@ -3,6 +3,9 @@
 
 pub mod channel;
 pub mod checkin;
+pub mod command;
 pub mod field;
 pub mod property_list;
 pub mod report;
+#[cfg(test)]
+mod schema;
