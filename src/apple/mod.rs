@@ -5,6 +5,7 @@ pub mod channel;
 pub mod checkin;
 pub mod command;
 pub mod field;
+pub mod profile;
 pub mod property_list;
 pub mod report;
 #[cfg(test)]
