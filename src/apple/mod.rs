@@ -4,9 +4,11 @@
 pub mod channel;
 pub mod checkin;
 pub mod command;
+pub mod declarative;
 pub mod field;
 pub mod profile;
 pub mod property_list;
+pub mod rejection;
 pub mod report;
 #[cfg(test)]
 mod schema;
