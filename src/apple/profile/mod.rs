@@ -44,7 +44,7 @@ pub enum ProfileError {
 }
 
 /// A profile that is ready to be signed or sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Profile {
     /// `PayloadIdentifier`: the same for every version of this profile.
     pub identifier: String,
@@ -52,6 +52,13 @@ pub struct Profile {
     pub uuid: String,
     /// The XML property list.
     pub xml: Vec<u8>,
+}
+
+/// Without the content, which may hold a challenge.
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profile").field("identifier", &self.identifier).field("uuid", &self.uuid).finish_non_exhaustive()
+    }
 }
 
 /// A host name turned around, as identifiers of profiles begin: `mdm.example.com` gives `com.example.mdm`.

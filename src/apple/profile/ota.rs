@@ -6,7 +6,7 @@ use plist::{Dictionary, Value};
 use super::{Payload, Profile, ProfileError, https};
 use crate::apple::{
     command::With,
-    field::{DecodeError, Fields, MOST_CHARACTERS},
+    field::{DecodeError, Fields, MOST_CHARACTERS, Secret},
     property_list::{self, write::to_xml},
 };
 
@@ -73,7 +73,7 @@ pub struct DeviceAttributes {
     /// `MDM_CAN_REQUEST_SOFTWARE_UPDATE` (iOS 17).
     pub can_request_software_update: bool,
     /// `CHALLENGE`, as the first phase gave it.
-    pub challenge: Option<String>,
+    pub challenge: Option<Secret>,
 }
 
 /// Reads the content of the signed message; whoever calls has verified the signature.
@@ -99,13 +99,12 @@ pub fn decode(content: &[u8]) -> Result<DeviceAttributes, DecodeError> {
 }
 
 /// Devices return the challenge as a string; some older ones as data.
-fn challenge(value: Option<property_list::Value>) -> Result<Option<String>, DecodeError> {
-    let wrong = DecodeError::WrongType { key: "CHALLENGE", expected: "a string" };
-    let text = match value {
+fn challenge(value: Option<property_list::Value>) -> Result<Option<Secret>, DecodeError> {
+    let bytes = match value {
         None => return Ok(None),
-        Some(property_list::Value::String(text)) => text,
-        Some(property_list::Value::Data(bytes)) => String::from_utf8(bytes).map_err(|_| wrong)?,
-        Some(_) => return Err(wrong),
+        Some(property_list::Value::String(text)) => text.into_bytes(),
+        Some(property_list::Value::Data(bytes)) => bytes,
+        Some(_) => return Err(DecodeError::WrongType { key: "CHALLENGE", expected: "a string" }),
     };
-    if text.len() > MOST_CHARACTERS { Err(DecodeError::Invalid { key: "CHALLENGE", why: "is too long" }) } else { Ok(Some(text)) }
+    if bytes.len() > MOST_CHARACTERS { Err(DecodeError::Invalid { key: "CHALLENGE", why: "is too long" }) } else { Ok(Some(Secret(bytes))) }
 }

@@ -187,7 +187,7 @@ fn the_attributes_of_a_device_are_read() {
         <key>PRODUCT</key><string>iPhone15,4</string></dict></plist>",
     )
     .unwrap();
-    assert_eq!(attributes.challenge.as_deref(), Some("secret"));
+    assert_eq!(attributes.challenge.map(|secret| secret.0), Some(b"secret".to_vec()));
     assert_eq!(attributes.udid.as_deref(), Some("00008030-001A"));
     assert_eq!(attributes.serial, None);
     assert!(ota::decode(b"<plist><dict><key>CHALLENGE</key><true/></dict></plist>").is_err());

@@ -15,6 +15,10 @@ pub(super) fn check_xml<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str,
     if !text.starts_with('<') {
         return Err(ReadError::NotAPropertyList);
     }
+    // Each is an event of its own to the reader, and honest texts have few.
+    if text.matches('&').count() > limits.events {
+        return Err(ReadError::TooMany);
+    }
     // Every value has at most two tags.
     let most_tags = limits.events.saturating_mul(2).saturating_add(16);
     for (index, tag) in text.split('<').skip(1).enumerate() {

@@ -244,6 +244,7 @@ fn xml_that_property_lists_do_not_need_is_refused() {
 fn many_values_and_many_bytes_are_refused() {
     error(&xml(&format!("<dict><key>k</key><array>{}</array></dict>", "<true/>".repeat(150_000))));
     error(&xml(&format!("<dict><key>k</key><array>{}</array></dict>", "<true></true>".repeat(400_000))));
+    error(&xml(&format!("<dict><key>k</key><string>{}</string></dict>", "&amp;".repeat(100_001))));
     error(&xml(&format!("<dict a{}/>", "='' a".repeat(80_000))));
     error(&xml(&format!("<dict><key>{}</key><true/></dict>", "k".repeat(9_000_000))));
     let limits = Limits { bytes: 200, ..Limits::default() };
