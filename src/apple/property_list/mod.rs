@@ -1,6 +1,6 @@
 //! The reader for property lists that come from the network, XML and binary alike, with limits on depth, count and size.
 //! A tree of the `plist` crate is never built from such bytes: it would be dropped recursively, and shared references of
-//! the binary form would be expanded without end. Writing is left to [`write`].
+//! the binary form would be expanded without end. Writing is left to [`mod@write`].
 
 mod guard;
 #[cfg(test)]
