@@ -1,5 +1,6 @@
 //! Enlist, a self-hosted mobile enrollment server.
 
+pub mod apple;
 pub mod config;
 pub mod domain;
 pub mod pki;
