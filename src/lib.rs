@@ -1,1 +1,3 @@
 //! Enlist.
+
+pub mod simulator;
