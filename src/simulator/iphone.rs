@@ -9,15 +9,16 @@ use openssl::{
 };
 use plist::{Dictionary, Value};
 use reqwest::Url;
-use serde::Serialize;
 use uuid::Uuid;
 
+pub use crate::simulator::message::{Command, Door, Polled, Signature, State, Step};
 use crate::simulator::{
     cms,
-    device::{After, Device},
+    device::Device,
     error::{Error, Result, crypto, protocol},
     keychain::{self, Identity, Wish},
     model::Model,
+    obey::After,
     passcode::Passcode,
     profile::{Mdm, Profile, Scep},
     propertylist::{self, dictionary},
@@ -49,93 +50,6 @@ pub struct PhoneOptions {
     pub not_now: bool,
     /// The removal of the enrollment profile is acknowledged before the phone checks out; iOS itself goes silently.
     pub acknowledges_removal: bool,
-}
-
-/// What has become of a phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Not yet enrolled.
-    New,
-    /// Under management.
-    Enrolled,
-    /// Erased.
-    Wiped,
-    /// No longer managed.
-    Removed,
-    /// It could not go on.
-    Failed,
-}
-
-/// One command and the status that was answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// `RequestType`.
-    pub request_type: String,
-    /// `Acknowledged`, `Error` or `NotNow`.
-    pub status: String,
-}
-
-/// What happened in a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Polled {
-    /// The commands, in order.
-    pub steps: Vec<Step>,
-    /// What the phone is now.
-    pub state: State,
-    /// The connection broke; the last answer is sent again at the next poll.
-    pub interrupted: bool,
-}
-
-/// Which door a message goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// `CheckInURL`.
-    CheckIn,
-    /// `ServerURL`.
-    Connect,
-}
-
-/// Whose signature a message carries.
-#[derive(Debug, Clone, Copy)]
-pub enum Signature<'a> {
-    /// The phone's own, if its profile asks for signatures.
-    Own,
-    /// Somebody else's.
-    By(&'a Identity),
-    /// Whatever is written here.
-    Header(&'a str),
-    /// None.
-    Missing,
-}
-
-/// A command as it arrived.
-#[derive(Debug, Clone)]
-pub struct Command {
-    /// `CommandUUID`.
-    pub uuid: String,
-    /// `Command`, with its `RequestType`.
-    pub body: Dictionary,
-}
-
-impl Command {
-    /// Reads a command; an empty body is none.
-    pub fn read(body: &[u8]) -> Result<Option<Self>> {
-        if body.is_empty() {
-            return Ok(None);
-        }
-        let outer = propertylist::read(body)?;
-        let uuid = propertylist::text(&outer, "CommandUUID", "read a command")?.to_owned();
-        let body = outer.get("Command").and_then(Value::as_dictionary).cloned();
-        let body = body.ok_or_else(|| protocol("read a command", "Command is missing"))?;
-        Ok(Some(Self { uuid, body }))
-    }
-
-    /// `RequestType`.
-    #[must_use]
-    pub fn request_type(&self) -> &str {
-        self.body.get("RequestType").and_then(Value::as_string).unwrap_or_default()
-    }
 }
 
 /// A phone with an enrollment profile in its hand.

@@ -4,8 +4,8 @@
 //!
 //! - `html`, `page`, `mail`, `mailbox`, `portal`: the device's owner, who reads pages and mails;
 //! - `transport`, `keychain`, `cms`, `scep`, `profile`, `propertylist`: what a device speaks;
-//! - `model`, `passcode`, `device`, `information`, `refusal`: what a device is and how it answers commands;
-//! - `iphone`, `ota`: one device, step by step; `fleet`: many of them, from the portal to the end.
+//! - `model`, `passcode`, `device`, `obey`, `information`, `inventory`, `refusal`: what a device is and how it answers;
+//! - `message`, `iphone`, `ota`: one device, step by step; `fleet`: many of them, from the portal to the end.
 
 pub mod cms;
 pub mod device;
@@ -13,11 +13,14 @@ pub mod error;
 pub mod fleet;
 mod html;
 mod information;
+mod inventory;
 pub mod iphone;
 pub mod keychain;
 pub mod mail;
 pub mod mailbox;
+pub mod message;
 pub mod model;
+pub mod obey;
 pub mod ota;
 pub mod page;
 pub mod passcode;
