@@ -42,8 +42,8 @@ pub fn sign_attached(body: &[u8], signer: &Identity) -> Result<Vec<u8>> {
 
 fn sign(body: &[u8], signer: &Identity, flags: CMSOptions) -> Result<Vec<u8>> {
     let flags = flags | CMSOptions::NOSMIMECAP;
-    let signed = CmsContentInfo::sign(Some(&signer.certificate), Some(&signer.key), None, Some(body), flags);
-    signed.and_then(|signed| signed.to_der()).map_err(crypto("sign a message"))
+    let message = CmsContentInfo::sign(Some(&signer.certificate), Some(&signer.key), None, Some(body), flags);
+    message.and_then(|message| message.to_der()).map_err(crypto("sign a message"))
 }
 
 /// A signed message whose signature holds and whose signer's chain ends at a trusted root.
@@ -58,7 +58,7 @@ pub struct Opened {
 /// Opens an attached signed message. `roots` must contain an issuer of the signer.
 pub fn open(message: &[u8], roots: &[X509]) -> Result<Opened> {
     let doing = "verify a signed message";
-    let signed = Pkcs7::from_der(message).map_err(crypto(doing))?;
+    let parsed = Pkcs7::from_der(message).map_err(crypto(doing))?;
     let mut store = X509StoreBuilder::new().map_err(crypto(doing))?;
     // Configuration profiles are not mail: the signer's extended key usage is its own affair.
     store.set_purpose(X509PurposeId::ANY).map_err(crypto(doing))?;
@@ -67,8 +67,8 @@ pub fn open(message: &[u8], roots: &[X509]) -> Result<Opened> {
     }
     let none = Stack::new().map_err(crypto(doing))?;
     let mut content = Vec::new();
-    signed.verify(&none, &store.build(), None, Some(&mut content), Pkcs7Flags::empty()).map_err(crypto(doing))?;
-    let signers = signed.signers(&none, Pkcs7Flags::empty()).map_err(crypto(doing))?;
+    parsed.verify(&none, &store.build(), None, Some(&mut content), Pkcs7Flags::empty()).map_err(crypto(doing))?;
+    let signers = parsed.signers(&none, Pkcs7Flags::empty()).map_err(crypto(doing))?;
     let signer = signers.iter().next().ok_or_else(|| protocol(doing, "nobody signed it"))?.to_owned();
     Ok(Opened { content, signer })
 }
@@ -212,13 +212,13 @@ pub(crate) fn open_with_attributes(message: &[u8], signers: &[X509]) -> Result<A
     if outer.kind != SIGNED_DATA {
         return Err(protocol(doing, "it is not signed data"));
     }
-    let signed: SignedData = outer.content.decode_as().map_err(der(doing))?;
-    let [info] = signed.signers.as_slice() else { return Err(protocol(doing, "it does not have one signer")) };
+    let body: SignedData = outer.content.decode_as().map_err(der(doing))?;
+    let [info] = body.signers.as_slice() else { return Err(protocol(doing, "it does not have one signer")) };
     let attributes = info.attributes.clone().ok_or_else(|| protocol(doing, "it has no signed attributes"))?;
     let signer = signers.iter().find(|candidate| issuer_and_serial(candidate).is_ok_and(|name| name == info.signer));
     let signer = signer.ok_or_else(|| protocol(doing, "a stranger signed it"))?;
     let digest = digest_of(info.digest.algorithm)?;
-    let content = signed.content.bytes.map(|bytes| bytes.as_bytes().to_vec());
+    let content = body.content.bytes.map(|bytes| bytes.as_bytes().to_vec());
     let opened = Attributed { content, attributes };
     check(&opened, info, digest, signer)?;
     Ok(opened)
@@ -242,8 +242,8 @@ fn check(opened: &Attributed, info: &SignerInfo, digest: MessageDigest, signer: 
     }
     let key = signer.public_key().map_err(crypto(doing))?;
     let mut verifier = Verifier::new(digest, &key).map_err(crypto(doing))?;
-    let signed = opened.attributes.to_der().map_err(der(doing))?;
-    if verifier.verify_oneshot(info.signature.as_bytes(), &signed).map_err(crypto(doing))? {
+    let covered = opened.attributes.to_der().map_err(der(doing))?;
+    if verifier.verify_oneshot(info.signature.as_bytes(), &covered).map_err(crypto(doing))? {
         Ok(())
     } else {
         Err(protocol(doing, "the signature is wrong"))

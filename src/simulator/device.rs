@@ -119,8 +119,8 @@ impl Device {
     /// Whether the passcode satisfies every policy that is installed. Without any, every passcode does, even none.
     #[must_use]
     pub fn is_compliant(&self) -> bool {
-        let policies = self.profiles.iter().flat_map(|installed| installed.profile.of_kind("com.apple.mobiledevice.passwordpolicy"));
-        policies.fold(true, |so_far, policy| so_far && self.passcode.satisfies(&policy.body))
+        let mut policies = self.profiles.iter().flat_map(|installed| installed.profile.of_kind("com.apple.mobiledevice.passwordpolicy"));
+        policies.all(|policy| self.passcode.satisfies(&policy.body))
     }
 
     /// The rights that the enrollment profile grants.

@@ -59,6 +59,7 @@ pub type Sink = Arc<dyn Fn(&Report) + Send + Sync>;
 struct Fleet {
     options: IosOptions,
     wire: Wire,
+    mailbox: Mailbox,
     anchors: Vec<X509>,
     sink: Sink,
     stopped: watch::Receiver<bool>,
@@ -68,13 +69,14 @@ struct Fleet {
     followed: Mutex<HashSet<Url>>,
 }
 
-/// Plays the devices until they are done or told to stop, and gives the last report of each, in order.
+/// Plays the devices until they are done or told to stop (`true` from `stopped`, or its sender dropped), and gives the last report of each, in order.
 pub async fn run(options: IosOptions, stopped: watch::Receiver<bool>, sink: Sink) -> Result<Vec<Report>> {
     let wire = Wire::new(&options.trust)?;
     let anchors = iphone::anchors(&wire, &options.portal).await?;
     let seats = Semaphore::new(options.concurrency.max(1));
     let count = options.count;
-    let fleet = Fleet { options, wire, anchors, sink, stopped, seats, turns: Mutex::default(), followed: Mutex::default() };
+    let mailbox = Mailbox::new(&options.outbox, options.mail_patience);
+    let fleet = Fleet { options, wire, mailbox, anchors, sink, stopped, seats, turns: Mutex::default(), followed: Mutex::default() };
     let fleet = Arc::new(fleet);
     let mut lives = JoinSet::new();
     for number in 0..count {
@@ -111,7 +113,7 @@ impl Fleet {
 
     async fn play(&self, report: &mut Report, model: &Model) -> Result<()> {
         let mut phone = Box::pin(self.enroll(report, model)).await?;
-        self.take(report, &phone);
+        take(report, &phone);
         if self.options.re_enroll {
             (self.sink)(report);
             phone = Box::pin(self.enroll(report, model)).await?;
@@ -121,20 +123,14 @@ impl Fleet {
         }
         if self.options.stay {
             self.poll(&mut phone).await?;
-            self.take(report, &phone);
+            take(report, &phone);
             (self.sink)(report);
         }
         let ended = self.stay(&mut phone).await;
-        self.take(report, &phone);
+        take(report, &phone);
         ended?;
         (self.sink)(report);
         Ok(())
-    }
-
-    fn take(&self, report: &mut Report, phone: &Phone) {
-        report.state = phone.state();
-        report.passcode = phone.device().passcode().word();
-        report.commands = phone.journal().to_vec();
     }
 
     /// From the portal to `TokenUpdate`.
@@ -144,7 +140,7 @@ impl Fleet {
         let _seat = self.seat().await?;
         let owner = Owner {
             browser: Browser::new(&self.options.trust, &model.user_agent())?,
-            mailbox: Mailbox::new(&self.options.outbox, self.options.mail_patience),
+            mailbox: self.mailbox.clone(),
             address: report.email.clone(),
             ownership: self.options.ownership.clone(),
         };
@@ -223,4 +219,11 @@ impl Fleet {
         let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(turns.entry(address.to_lowercase()).or_default())
     }
+}
+
+/// Writes into the report what has become of the phone.
+fn take(report: &mut Report, phone: &Phone) {
+    report.state = phone.state();
+    report.passcode = phone.device().passcode().word();
+    report.commands = phone.journal().to_vec();
 }

@@ -139,16 +139,10 @@ pub(crate) fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         decoded.push_str(before);
-        rest = match after.split_once(';').and_then(|(name, tail)| reference(name).map(|c| (c, tail))) {
-            Some((character, tail)) => {
-                decoded.push(character);
-                tail
-            }
-            None => {
-                decoded.push('&');
-                after
-            }
-        };
+        let known = after.split_once(';').and_then(|(name, tail)| reference(name).map(|character| (character, tail)));
+        let (character, tail) = known.unwrap_or(('&', after));
+        decoded.push(character);
+        rest = tail;
     }
     decoded.push_str(rest);
     decoded

@@ -77,8 +77,13 @@ fn system(device: &Device, query: &str) -> Option<(u64, Value)> {
         "CellularTechnology" => if model.imei.is_some() { 3 } else { 0 }.into(),
         "ModemFirmwareVersion" => model.imei.as_ref().map(|_| Value::from("3.20.05"))?,
         "IsDeviceLocatorServiceEnabled" | "IsActivationLockEnabled" => true.into(),
-        "IsSupervised" | "IsMultiUser" | "IsDoNotDisturbInEffect" | "IsCloudBackupEnabled" | "IsMDMLostModeEnabled" => false.into(),
-        "DiagnosticSubmissionEnabled" | "AppAnalyticsEnabled" => false.into(),
+        "IsSupervised"
+        | "IsMultiUser"
+        | "IsDoNotDisturbInEffect"
+        | "IsCloudBackupEnabled"
+        | "IsMDMLostModeEnabled"
+        | "DiagnosticSubmissionEnabled"
+        | "AppAnalyticsEnabled" => false.into(),
         "TimeZone" => "Europe/Vienna".into(),
         "PushToken" => Value::Data(device.push_token().to_vec()),
         _ => return None,

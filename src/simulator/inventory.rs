@@ -79,5 +79,5 @@ pub(crate) fn applications(managed_only: bool) -> Vec<Value> {
 
 fn common_name(certificate: &X509) -> String {
     let mut entries = certificate.subject_name().entries_by_nid(openssl::nid::Nid::COMMONNAME);
-    entries.next().and_then(|entry| entry.data().to_string().ok()).map(|name| name.to_string()).unwrap_or_default()
+    entries.next().and_then(|entry| String::from_utf8(entry.data().as_slice().to_vec()).ok()).unwrap_or_default()
 }

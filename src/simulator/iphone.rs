@@ -34,6 +34,7 @@ pub const CHECK_IN_TYPE: &str = "application/x-apple-aspen-mdm-checkin";
 pub const CONNECT_TYPE: &str = "application/x-apple-aspen-mdm";
 
 /// How a phone behaves.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Default)]
 pub struct PhoneOptions {
     /// Whom its connections trust.
@@ -208,6 +209,17 @@ impl Phone {
         }
         self.state = State::Enrolled;
         Ok(())
+    }
+
+    /// Asks the declarative endpoint (`tokens`, `declaration-items`, `status`, `declaration/…`), with a status report for
+    /// `status`, and gives the answer whatever its status.
+    pub async fn declarative(&self, endpoint: &str, report: Option<Vec<u8>>) -> Result<Answer> {
+        let mut keys = dictionary([("Endpoint", endpoint.into())]);
+        if let Some(report) = report {
+            keys.insert("Data".to_owned(), Value::Data(report));
+        }
+        let body = self.check_in_body("DeclarativeManagement", keys)?;
+        self.send(Door::CheckIn, body, Signature::Own).await
     }
 
     /// Checks out, as a phone does whose owner removes the enrollment profile, and forgets everything.

@@ -157,9 +157,9 @@ pub fn request(key: &PKey<Private>, wish: &Wish<'_>) -> Result<Vec<u8>> {
         public_key: Any::from_der(&key.public_key_to_der().map_err(crypto(doing))?).map_err(der(doing))?,
         attributes: attributes(wish)?,
     };
-    let signed = info.to_der().map_err(der(doing))?;
+    let covered = info.to_der().map_err(der(doing))?;
     let mut signer = Signer::new(MessageDigest::sha256(), key).map_err(crypto(doing))?;
-    let signature = signer.sign_oneshot_to_vec(&signed).map_err(crypto(doing))?;
+    let signature = signer.sign_oneshot_to_vec(&covered).map_err(crypto(doing))?;
     let signature = BitString::from_bytes(&signature).map_err(der(doing))?;
     let request = Request { info, algorithm: AlgorithmIdentifier::with_null(SHA256_WITH_RSA), signature };
     request.to_der().map_err(der(doing))
@@ -175,7 +175,7 @@ fn attributes(wish: &Wish<'_>) -> Result<SetOfVec<Attribute>> {
     SetOfVec::try_from(attributes).map_err(der(doing))
 }
 
-/// A PrintableString where the text allows it, else a UTF8String (RFC 2985 section 5.4.1).
+/// A `PrintableString` where the text allows it, else a `UTF8String` (RFC 2985 section 5.4.1).
 pub(crate) fn printable(text: &str) -> Result<Any> {
     let doing = "encode a string";
     match der::asn1::PrintableString::new(text) {

@@ -190,6 +190,15 @@ mod tests {
         assert_eq!(Mail::parse(b"To: a@b.c\n\nphone 123456789\n").code(), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_mail_of_some_kind(bytes in proptest::collection::vec(0_u8.., 0..400), boundary in "[-=\n ]{0,6}") {
+            let head = format!("Content-Type: multipart/mixed; boundary={boundary}\nContent-Transfer-Encoding: quoted-printable\n\n");
+            let _ = Mail::parse(&[head.as_bytes(), &bytes].concat()).code();
+            let _ = Mail::parse(&bytes).code();
+        }
+    }
+
     #[test]
     fn hostile_mails_are_read_to_the_end() {
         for raw in [

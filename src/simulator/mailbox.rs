@@ -1,9 +1,10 @@
 //! The owner's mailbox, played by a folder of `.eml` files: finds the invitation and waits for the code.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -19,12 +20,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Longer mails are not read, in bytes.
 const MAIL_LIMIT: u64 = 1024 * 1024;
 
-/// A folder into which a server writes its mails.
+/// A folder into which a server writes its mails. Clones share what was read, so that a fleet reads each mail once.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     folder: PathBuf,
     patience: Duration,
+    known: Arc<Mutex<Known>>,
 }
+
+/// Mails as they were read, with the time of writing: one that was still being written is read again.
+type Known = HashMap<PathBuf, (SystemTime, Arc<Mail>)>;
 
 /// The mails that were there at some moment; what is not among them is new.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +39,7 @@ impl Mailbox {
     /// A mailbox over this folder, which waits that long for a mail that should come.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, patience: Duration) -> Self {
-        Self { folder: folder.into(), patience }
+        Self { folder: folder.into(), patience, known: Arc::default() }
     }
 
     /// What is in the folder now. Take it before asking for a code: only newer mails count then.
@@ -72,12 +77,22 @@ impl Mailbox {
     }
 
     /// The mails to this address that are not among `seen`, newest first.
-    fn mails<'a>(&self, address: &'a str, seen: &'a Seen) -> impl Iterator<Item = (PathBuf, Mail)> + 'a {
+    fn mails<'a>(&'a self, address: &'a str, seen: &'a Seen) -> impl Iterator<Item = (PathBuf, Arc<Mail>)> + 'a {
         let files = self.files().into_iter().filter(|(_, path)| !seen.0.contains(path));
-        files.filter_map(move |(_, path)| {
-            let mail = Mail::parse(&read(&path)?);
+        files.filter_map(move |(written, path)| {
+            let mail = self.mail(written, &path)?;
             mail.is_for(address).then_some((path, mail))
         })
+    }
+
+    fn mail(&self, written: SystemTime, path: &Path) -> Option<Arc<Mail>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, mail)) = known.get(path).filter(|(then, _)| *then == written) {
+            return Some(Arc::clone(mail));
+        }
+        let mail = Arc::new(Mail::parse(&read(path)?));
+        known.insert(path.to_owned(), (written, Arc::clone(&mail)));
+        Some(mail)
     }
 
     /// Every `.eml` with its time of writing, newest first; of equal times the later name first.

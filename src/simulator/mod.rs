@@ -48,6 +48,7 @@ pub use self::{
 };
 
 /// What `enlist simulate ios` plays.
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Clone)]
 pub struct IosOptions {
     /// The portal's address.

@@ -44,7 +44,7 @@ impl Reply {
     }
 }
 
-type Obeyed = std::result::Result<Reply, Refusal>;
+type Obeyed = Result<Reply, Refusal>;
 
 impl Device {
     /// Answers a command.
@@ -144,7 +144,7 @@ impl Device {
         Ok(Reply::acknowledged(dictionary([("Settings", Value::Array(answers))])))
     }
 
-    fn set(&mut self, item: &Value) -> std::result::Result<(), Refusal> {
+    fn set(&mut self, item: &Value) -> Result<(), Refusal> {
         let item = item.as_dictionary().ok_or(Refusal::InvalidSetting)?;
         let name = item.get("Item").and_then(Value::as_string).unwrap_or_default();
         match name {

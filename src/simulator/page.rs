@@ -161,6 +161,7 @@ pub(crate) fn fold(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each says what the text belongs to")]
 struct Reader {
     page: Page,
     in_form: Option<usize>,
@@ -286,6 +287,15 @@ mod tests {
         assert!(!form.choose("ownership", "borrowed"));
         let sent: Vec<String> = form.entries().into_iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(sent, ["csrf=t1", "email=a@b", "consent=on", "ownership=company", "lang=de", "note=hi", "go=1"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_page_of_some_kind(source in "([<>/='\"&;! a-z#é-]|<form |<input |</|<script>|<option|<textarea>){0,80}") {
+            for form in page(&source).forms {
+                let _ = form.entries();
+            }
+        }
     }
 
     #[test]

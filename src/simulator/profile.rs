@@ -243,7 +243,7 @@ fn subject(value: Option<&Value>) -> Vec<(String, String)> {
 fn alternative_names(value: Option<&Value>) -> Vec<(String, String)> {
     let mut names = Vec::new();
     for (kind, value) in value.and_then(Value::as_dictionary).into_iter().flatten() {
-        let many = value.as_array().map(Vec::as_slice).unwrap_or_else(|| std::slice::from_ref(value));
+        let many = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
         names.extend(many.iter().filter_map(Value::as_string).map(|name| (kind.clone(), name.to_owned())));
     }
     names
@@ -268,5 +268,71 @@ impl Service {
             attributes: attributes.filter_map(Value::as_string).map(str::to_owned).collect(),
             challenge: content.get("Challenge").and_then(Value::as_string).map(str::to_owned),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::{keychain::Identity, propertylist::dictionary};
+
+    fn payload(uuid: &str, kind: &str, keys: Dictionary) -> Value {
+        let mut body = dictionary([("PayloadType", kind.into()), ("PayloadUUID", uuid.into()), ("PayloadVersion", 1.into())]);
+        body.insert("PayloadIdentifier".into(), "x".into());
+        body.extend(keys);
+        Value::Dictionary(body)
+    }
+
+    fn written(kind: &str, content: Value) -> Vec<u8> {
+        let top = payload("top", kind, dictionary([("PayloadContent", content)]));
+        propertylist::write(top.into_dictionary().unwrap(), true).unwrap()
+    }
+
+    #[test]
+    fn scep_and_roots_are_read() {
+        let pair = |kind: &str, value: &str| Value::Array(vec![Value::Array(vec![kind.into(), value.into()])]);
+        let names = dictionary([("rfc822Name", "a@b.c".into())]);
+        let nested = dictionary([
+            ("URL", "https://mdm.example.com/scep".into()),
+            ("Subject", Value::Array(vec![pair("CN", "n"), pair("1.2.3", "o")])),
+            ("SubjectAltName", Value::Dictionary(names)),
+            ("Keysize", 2048.into()),
+        ]);
+        let root = Identity::stranger("root").unwrap().certificate;
+        let content = Value::Array(vec![
+            payload("s", "com.apple.security.scep", dictionary([("PayloadContent", Value::Dictionary(nested))])),
+            payload("r", "com.apple.security.root", dictionary([("PayloadContent", Value::Data(root.to_der().unwrap()))])),
+        ]);
+        let profile = Profile::read(&written("Configuration", content), &[]).unwrap();
+        let scep = profile.scep(Some("S")).unwrap().unwrap();
+        assert_eq!(scep.subject, [("CN".into(), "n".into()), ("1.2.3".into(), "o".into())]);
+        assert_eq!(scep.alternative_names, [("rfc822Name".into(), "a@b.c".into())]);
+        assert_eq!(profile.roots().unwrap().len(), 1);
+        assert!(profile.scep(Some("r")).unwrap().is_none() && profile.mdm().unwrap().is_none() && profile.service().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_profile_service_is_recognised() {
+        let content = dictionary([("URL", "https://mdm.example.com/ota".into()), ("DeviceAttributes", Value::Array(vec!["UDID".into()]))]);
+        let profile = Profile::read(&written("Profile Service", Value::Dictionary(content)), &[]).unwrap();
+        assert_eq!(profile.service().unwrap().unwrap().attributes, ["UDID"]);
+    }
+
+    #[test]
+    fn what_a_phone_would_refuse_is_refused() {
+        let twice = Value::Array(vec![payload("a", "x", Dictionary::new()), payload("a", "y", Dictionary::new())]);
+        assert!(Profile::read(&written("Configuration", twice), &[]).is_err());
+        assert!(Profile::read(&written("com.apple.mdm", Value::Array(Vec::new())), &[]).is_err());
+        assert!(Profile::read(&written("Configuration", Value::Array(vec!["x".into()])), &[]).is_err());
+        for rights in [0_u64, 2, 128] {
+            let keys = dictionary([
+                ("ServerURL", "https://m.example/".into()),
+                ("Topic", "t".into()),
+                ("AccessRights", rights.into()),
+                ("IdentityCertificateUUID", "i".into()),
+            ]);
+            let profile = Profile::read(&written("Configuration", Value::Array(vec![payload("m", "com.apple.mdm", keys)])), &[]).unwrap();
+            assert!(profile.mdm().is_err(), "{rights}");
+        }
     }
 }

@@ -67,6 +67,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(0_u8.., 0..300)) {
+            let _ = read(&bytes);
+            let _ = read(&[b"bplist00", bytes.as_slice()].concat());
+        }
+    }
+
     #[test]
     fn deep_and_broken_lists_are_refused() {
         let deep = format!("<plist><dict><key>a</key>{}{}</dict></plist>", "<array>".repeat(40), "</array>".repeat(40));

@@ -17,13 +17,13 @@ use crate::simulator::{
     transport::Wire,
 };
 
-const MESSAGE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.2");
-const PKI_STATUS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.3");
-const FAIL_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.4");
-const SENDER_NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.5");
-const RECIPIENT_NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.6");
-const TRANSACTION_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.7");
-/// What iOS insists on since version 10 (MCSCEPErrorDomain 22006 otherwise).
+pub(super) const MESSAGE_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.2");
+pub(super) const PKI_STATUS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.3");
+pub(super) const FAIL_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.4");
+pub(super) const SENDER_NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.5");
+pub(super) const RECIPIENT_NONCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.6");
+pub(super) const TRANSACTION_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113733.1.9.7");
+/// What iOS insists on since version 10 (`MCSCEPErrorDomain` 22006 otherwise).
 const NEEDED: [&str; 3] = ["POSTPKIOperation", "SHA-256", "AES"];
 
 /// Which request is made (RFC 8894 section 3.2.1.2).
@@ -129,7 +129,7 @@ pub fn seal(kind: Kind, request: &[u8], new_key: &PKey<Private>, signer: &Identi
     let doing = "make a SCEP request";
     let public = new_key.public_key_to_der().map_err(crypto(doing))?;
     let digest = hash(MessageDigest::sha256(), &public).map_err(crypto(doing))?;
-    let transaction: String = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    let transaction = digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02X}"));
     let mut nonce = vec![0; 16];
     rand_bytes(&mut nonce).map_err(crypto(doing))?;
     let nonce_value = OctetString::new(nonce.clone()).and_then(|nonce| Any::encode_from(&nonce)).map_err(der(doing))?;
@@ -186,30 +186,17 @@ fn refusal(fail_info: String) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use openssl::{stack::Stack, x509::X509Req};
+    use openssl::x509::X509Req;
 
     use super::*;
-    use crate::simulator::keychain::{Wish, name, request, rsa_key};
+    use crate::simulator::{
+        keychain::{Wish, name, request, rsa_key},
+        rehearsal::authority::{bag, reply},
+    };
 
-    /// A registrar that answers by the same rules from the other side.
+    /// What a registrar answers to this request.
     fn answer(registrar: &Identity, sent: &Sent, status: &str, content: &[u8]) -> Vec<u8> {
-        let nonce = OctetString::new(sent.nonce.clone()).unwrap();
-        let attributes = vec![
-            Attribute::one(MESSAGE_TYPE, printable("3").unwrap()).unwrap(),
-            Attribute::one(PKI_STATUS, printable(status).unwrap()).unwrap(),
-            Attribute::one(FAIL_INFO, printable("2").unwrap()).unwrap(),
-            Attribute::one(TRANSACTION_ID, printable(&sent.transaction).unwrap()).unwrap(),
-            Attribute::one(RECIPIENT_NONCE, Any::encode_from(&nonce).unwrap()).unwrap(),
-        ];
-        cms::sign_with_attributes(content, attributes, registrar).unwrap()
-    }
-
-    fn bag(of: &X509) -> Vec<u8> {
-        let mut stack = Stack::new().unwrap();
-        stack.push(of.clone()).unwrap();
-        let flags = openssl::pkcs7::Pkcs7Flags::empty();
-        let any = Identity::stranger("bag").unwrap();
-        openssl::pkcs7::Pkcs7::sign(&any.certificate, &any.key, &stack, b"", flags).unwrap().to_der().unwrap()
+        reply(registrar, sent.transaction.as_bytes(), &sent.nonce, status, content)
     }
 
     fn sent() -> (Identity, Authority, Identity, Sent) {
@@ -236,7 +223,7 @@ mod tests {
     #[test]
     fn a_granted_certificate_is_taken_and_a_refusal_is_named() {
         let (registrar, authority, me, sent) = sent();
-        let granted = answer(&registrar, &sent, "0", &cms::encrypt(&bag(&me.certificate), &me.certificate).unwrap());
+        let granted = answer(&registrar, &sent, "0", &cms::encrypt(&bag(&[&me.certificate]), &me.certificate).unwrap());
         let certificate = read_answer(&granted, &sent, &authority, &me.key).unwrap();
         assert_eq!(certificate.to_der().unwrap(), me.certificate.to_der().unwrap());
         let refused = answer(&registrar, &sent, "2", b"");
@@ -247,7 +234,7 @@ mod tests {
     fn answers_of_strangers_to_others_and_for_other_keys_are_refused() {
         let (registrar, authority, me, sent) = sent();
         let stranger = Identity::stranger("RA").unwrap();
-        let sealed = cms::encrypt(&bag(&stranger.certificate), &me.certificate).unwrap();
+        let sealed = cms::encrypt(&bag(&[&stranger.certificate]), &me.certificate).unwrap();
         assert!(read_answer(&answer(&stranger, &sent, "0", &sealed), &sent, &authority, &me.key).is_err());
         assert!(read_answer(&answer(&registrar, &sent, "0", &sealed), &sent, &authority, &me.key).is_err());
         let other = Sent { nonce: vec![0; 16], ..sent.clone() };

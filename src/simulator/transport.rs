@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use reqwest::{Certificate, Client, ClientBuilder, Response, Url, header};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, Url, header};
 
 use crate::simulator::{
     error::{Error, Result, protocol},
@@ -146,6 +146,16 @@ pub struct Browser {
     client: Client,
 }
 
+/// What Safari says with every page that it asks for.
+fn as_navigation(request: RequestBuilder, site: &str) -> RequestBuilder {
+    request
+        .header(header::ACCEPT, "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+        .header(header::ACCEPT_LANGUAGE, "en-GB,en;q=0.9")
+        .header("Sec-Fetch-Site", site)
+        .header("Sec-Fetch-Mode", "navigate")
+        .header("Sec-Fetch-Dest", "document")
+}
+
 /// What a browser got.
 #[derive(Debug)]
 pub enum Got {
@@ -166,7 +176,7 @@ impl Browser {
     /// Opens an address.
     pub async fn open(&self, url: Url) -> Result<Got> {
         let doing = format!("GET {}", url.path());
-        let request = self.client.get(url).header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8");
+        let request = as_navigation(self.client.get(url), "none");
         Self::look(request.send().await.map_err(network(&doing))?, &doing).await
     }
 
@@ -181,7 +191,7 @@ impl Browser {
         } else {
             self.client.get(target).query(&form.entries())
         };
-        let request = request.header(header::ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8");
+        let request = as_navigation(request, "same-origin");
         Self::look(request.send().await.map_err(network(&doing))?, &doing).await
     }
 
