@@ -67,6 +67,7 @@ pub struct Phone {
     state: State,
     journal: Vec<Step>,
     unconfirmed: Option<Vec<u8>>,
+    loses_next: bool,
 }
 
 impl Phone {
@@ -87,6 +88,7 @@ impl Phone {
             state: State::New,
             journal: Vec::new(),
             unconfirmed: None,
+            loses_next: false,
             options,
             profile,
             mdm,
@@ -150,6 +152,11 @@ impl Phone {
     #[must_use]
     pub fn journal(&self) -> &[Step] {
         &self.journal
+    }
+
+    /// The connection breaks after the next answer to a command: it arrives, but the phone never learns that it did.
+    pub fn lose_next_answer(&mut self) {
+        self.loses_next = true;
     }
 
     /// The HTTP client, for requests of one's own.
@@ -254,7 +261,7 @@ impl Phone {
             if self.finish(after, &reply).await? {
                 break;
             }
-            if self.options.lose_answers && chance()? {
+            if std::mem::take(&mut self.loses_next) || (self.options.lose_answers && chance()?) {
                 self.lose(reply).await?;
                 interrupted = true;
                 break;
@@ -323,12 +330,16 @@ impl Phone {
         self.wire.put(url.clone(), content_type, signature.as_deref(), body).await
     }
 
+    /// The `Mdm-Signature` header of a body, to send it later or twice.
+    pub fn sign(&self, body: &[u8]) -> Result<String> {
+        cms::sign_detached(body, self.owned()?).map(|message| STANDARD.encode(message))
+    }
+
     fn signature(&self, body: &[u8], signature: Signature<'_>) -> Result<Option<String>> {
-        let by = |signer: &Identity| cms::sign_detached(body, signer).map(|message| Some(STANDARD.encode(message)));
         match signature {
-            Signature::Own if self.mdm.sign_message => by(self.owned()?),
+            Signature::Own if self.mdm.sign_message => self.sign(body).map(Some),
             Signature::Own | Signature::Missing => Ok(None),
-            Signature::By(signer) => by(signer),
+            Signature::By(signer) => cms::sign_detached(body, signer).map(|message| Some(STANDARD.encode(message))),
             Signature::Header(text) => Ok(Some(text.to_owned())),
         }
     }
@@ -366,10 +377,10 @@ impl Phone {
         self.check_in_body("TokenUpdate", keys)
     }
 
-    /// The body of any check-in message: these keys and the common ones.
+    /// The body of any check-in message: these keys, and the common ones that are not among them.
     pub fn check_in_body(&self, message_type: &str, mut keys: Dictionary) -> Result<Vec<u8>> {
-        keys.insert("MessageType".to_owned(), message_type.into());
-        keys.insert("Topic".to_owned(), self.mdm.topic.clone().into());
+        add(&mut keys, "MessageType", message_type);
+        add(&mut keys, "Topic", &self.mdm.topic);
         self.connect_body(keys)
     }
 
@@ -378,10 +389,17 @@ impl Phone {
         self.connect_body(dictionary([("Status", "Idle".into())]))
     }
 
-    /// The body of any message on the command channel: these keys and the UDID.
+    /// The body of any message on the command channel: these keys, and the UDID if it is not among them.
     pub fn connect_body(&self, mut keys: Dictionary) -> Result<Vec<u8>> {
-        keys.insert("UDID".to_owned(), self.device.model().udid.clone().into());
+        add(&mut keys, "UDID", &self.device.model().udid);
         propertylist::write(keys, self.options.binary_plist)
+    }
+}
+
+/// What a test wrote itself stays.
+fn add(keys: &mut Dictionary, key: &str, value: &str) {
+    if !keys.contains_key(key) {
+        keys.insert(key.to_owned(), value.into());
     }
 }
 

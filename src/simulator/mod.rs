@@ -85,7 +85,8 @@ pub struct IosOptions {
     pub mail_patience: Duration,
     /// Devices that enroll or poll at the same time.
     pub concurrency: usize,
-    /// What the fleet is called: the same name makes the same UDIDs and serial numbers again.
+    /// What the fleet is called: the same name makes the same UDIDs and serial numbers again. By default a name that
+    /// nobody had before, so that every run brings new devices.
     pub fleet: String,
 }
 
@@ -93,11 +94,10 @@ impl IosOptions {
     /// One device that enrolls, polls twice and is done.
     #[must_use]
     pub fn new(portal: Url, email: impl Into<String>, outbox: impl Into<PathBuf>) -> Self {
-        let email = email.into();
         Self {
-            fleet: email.clone(),
+            fleet: uuid::Uuid::new_v4().to_string(),
             portal,
-            email,
+            email: email.into(),
             outbox: outbox.into(),
             count: 1,
             passcode: Passcode::Strong,

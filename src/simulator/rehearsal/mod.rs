@@ -98,6 +98,33 @@ async fn a_second_enrollment_and_a_renewal_use_new_keys_and_the_same_name() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_sent_again() {
+    let stage = Stage::open(vec![command("SecurityInfo"), command("ProfileList")]).await;
+    let wire = Wire::new(&super::Trust::System).unwrap();
+    let behaviour = PhoneOptions { anchors: anchors(&wire, &stage.url).await.unwrap(), ..PhoneOptions::default() };
+    let mut phone = Phone::new(&stage_profile(&wire, &stage).await, Model::numbered("t", 1), behaviour).unwrap();
+    phone.enroll().await.unwrap();
+    phone.lose_next_answer();
+    assert!(phone.poll().await.unwrap().interrupted);
+    assert_eq!(phone.poll().await.unwrap().steps.len(), 1);
+    assert_eq!(words(&stage)[2..], ["Idle", "Acknowledgedc0", "Acknowledgedc0", "Acknowledgedc1"]);
+    close(&stage);
+}
+
+#[tokio::test]
+async fn a_401_ends_management() {
+    let stage = Stage::open(Vec::new()).await;
+    let wire = Wire::new(&super::Trust::System).unwrap();
+    let behaviour = PhoneOptions { anchors: anchors(&wire, &stage.url).await.unwrap(), ..PhoneOptions::default() };
+    let mut phone = Phone::new(&stage_profile(&wire, &stage).await, Model::numbered("t", 1), behaviour).unwrap();
+    phone.enroll().await.unwrap();
+    *stage.dismisses.lock().unwrap() = true;
+    assert_eq!(phone.poll().await.unwrap().state, State::Removed);
+    assert_eq!(phone.poll().await.unwrap().steps, []);
+    close(&stage);
+}
+
+#[tokio::test]
 async fn a_portal_that_leads_nowhere_is_quoted() {
     let stage = Stage::open(Vec::new()).await;
     let mut options = options(&stage);

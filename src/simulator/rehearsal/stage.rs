@@ -42,6 +42,7 @@ pub(super) struct Stage {
     pub(super) authority: Authority,
     pub(super) queue: Mutex<Vec<Dictionary>>,
     pub(super) heard: Mutex<Vec<Heard>>,
+    pub(super) dismisses: Mutex<bool>,
     mails: Mutex<u32>,
 }
 
@@ -58,8 +59,8 @@ impl Stage {
         let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let outbox = std::env::temp_dir().join(format!("enlist-rehearsal-{}", uuid::Uuid::new_v4()));
         fs::create_dir(&outbox).unwrap();
-        let (queue, heard, mails) = (Mutex::new(commands), Mutex::default(), Mutex::default());
-        let stage = Arc::new(Self { url, outbox, rights: 8191, authority: Authority::new("once-only"), queue, heard, mails });
+        let (queue, heard, mails, dismisses) = (Mutex::new(commands), Mutex::default(), Mutex::default(), Mutex::default());
+        let stage = Arc::new(Self { url, outbox, rights: 8191, authority: Authority::new("once-only"), queue, heard, mails, dismisses });
         let serving = Arc::clone(&stage);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -120,6 +121,7 @@ impl Stage {
                 self.hear(request);
                 (200, "text/plain", "", Vec::new())
             }
+            ("PUT", "/mdm/connect") if *self.dismisses.lock().unwrap() => (401, "text/plain", "", Vec::new()),
             ("PUT", "/mdm/connect") => {
                 self.hear(request);
                 (200, "application/xml", "", self.next())
