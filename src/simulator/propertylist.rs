@@ -13,20 +13,24 @@ use crate::simulator::error::{Error, Result, protocol};
 const DEPTH_LIMIT: usize = 32;
 /// Values at most: a small binary list can name one object many times.
 const EVENT_LIMIT: usize = 100_000;
+/// Bytes of text and data at most, for the same reason.
+const SIZE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Reads a property list whose root is a dictionary.
 pub fn read(bytes: &[u8]) -> Result<Dictionary> {
     let doing = "read a property list";
-    let mut depth = 0_usize;
+    let (mut depth, mut size) = (0_usize, 0_usize);
     let mut events = Vec::new();
     for event in Reader::new(Cursor::new(bytes)) {
         let event = event.map_err(|source| Error::Plist { doing, source })?;
-        match event {
+        match &event {
+            Event::Data(data) => size = size.saturating_add(data.len()),
+            Event::String(text) => size = size.saturating_add(text.len()),
             Event::StartArray(_) | Event::StartDictionary(_) => depth += 1,
             Event::EndCollection => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > DEPTH_LIMIT || events.len() >= EVENT_LIMIT {
+        if depth > DEPTH_LIMIT || size > SIZE_LIMIT || events.len() >= EVENT_LIMIT {
             return Err(protocol(doing, "too deep or too long"));
         }
         events.push(Ok(event));

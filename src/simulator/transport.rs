@@ -210,3 +210,84 @@ impl Browser {
         Err(protocol("read a page", format!("{doing}: {kind:?} is neither a page nor a profile")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+    };
+
+    use openssl::{
+        ssl::{SslAcceptor, SslMethod},
+        x509::{X509, X509Builder, extension::SubjectAlternativeName},
+    };
+
+    use super::*;
+    use crate::simulator::keychain::Identity;
+
+    /// Answers every connection with a page that sets a cookie, and with the request's cookie as its text.
+    fn serve(certificate: &X509, signer: &Identity) -> Url {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+        acceptor.set_private_key(&signer.key).unwrap();
+        acceptor.set_certificate(certificate).unwrap();
+        let acceptor = acceptor.build();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = Url::parse(&format!("https://localhost:{}/x", listener.local_addr().unwrap().port())).unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = acceptor.accept(stream.unwrap()) else { continue };
+                let mut head = [0; 4096];
+                let length = stream.read(&mut head).unwrap();
+                let text = String::from_utf8_lossy(&head[..length]).to_lowercase();
+                let cookie = text.lines().find(|line| line.starts_with("cookie:")).unwrap_or("none").to_owned();
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nSet-Cookie: a=b; Secure\r\nConnection: close\r\n\r\n{cookie}");
+                stream.write_all(answer.as_bytes()).unwrap();
+                // The client may be gone already.
+                let _ = stream.shutdown();
+            }
+        });
+        url
+    }
+
+    fn localhost() -> (X509, Identity) {
+        let signer = Identity::stranger("localhost").unwrap();
+        let mut builder = X509Builder::new().unwrap();
+        builder.set_version(2).unwrap();
+        builder.set_subject_name(signer.certificate.subject_name()).unwrap();
+        builder.set_issuer_name(signer.certificate.subject_name()).unwrap();
+        builder.set_not_before(signer.certificate.not_before()).unwrap();
+        builder.set_not_after(signer.certificate.not_after()).unwrap();
+        builder.set_pubkey(&signer.key).unwrap();
+        let names = SubjectAlternativeName::new().dns("localhost").build(&builder.x509v3_context(None, None)).unwrap();
+        builder.append_extension(names).unwrap();
+        builder.sign(&signer.key, openssl::hash::MessageDigest::sha256()).unwrap();
+        (builder.build(), signer)
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_trusted_as_told() {
+        let (certificate, signer) = localhost();
+        let url = serve(&certificate, &signer);
+        let file = std::env::temp_dir().join(format!("enlist-trust-{}.pem", uuid::Uuid::new_v4()));
+        fs::write(&file, certificate.to_pem().unwrap()).unwrap();
+        for (trust, works) in [(Trust::File(file.clone()), true), (Trust::Anybody, true), (Trust::System, false)] {
+            let answer = Wire::new(&trust).unwrap().get(url.clone()).await;
+            assert_eq!(answer.is_ok(), works, "{trust:?}: {answer:?}");
+        }
+        fs::remove_file(&file).unwrap();
+        assert!(matches!(Wire::new(&Trust::File(file)), Err(Error::File { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_browser_keeps_cookies() {
+        let (certificate, signer) = localhost();
+        let url = serve(&certificate, &signer);
+        let browser = Browser::new(&Trust::Anybody, "Safari").unwrap();
+        for expected in ["none", "cookie: a=b"] {
+            let Got::Page(page) = browser.open(url.clone()).await.unwrap() else { panic!("no page") };
+            assert_eq!(page.text, expected);
+        }
+    }
+}
