@@ -4,4 +4,5 @@ pub mod apple;
 pub mod config;
 pub mod domain;
 pub mod pki;
+pub mod simulator;
 pub mod store;
