@@ -1,3 +1,5 @@
 //! Enlist, a self-hosted mobile enrollment server.
 
+pub mod apple;
 pub mod domain;
+pub mod pki;

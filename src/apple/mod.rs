@@ -1,0 +1,3 @@
+//! What Apple devices speak.
+
+pub mod scep;
