@@ -43,7 +43,7 @@ fn all_definite(mut input: &[u8], depth: usize) -> Option<usize> {
     while let Some(tag) = input.first() {
         let (start, length) = tlv::header(input)?;
         let (element, rest) = input.split_at_checked(start.checked_add(length.value)?)?;
-        if !length.minimal || *tag == SEGMENTED_OCTETS {
+        if !length.minimal || *tag == SEGMENTED_OCTETS || *tag == 0 {
             return None;
         }
         if tag & CONSTRUCTED != 0 {
@@ -108,10 +108,31 @@ fn member<'a>(parent: u8, input: &'a [u8], out: &mut Vec<u8>, depth: usize) -> R
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::pki::tlv::Reader;
+
+    /// The same message as a streaming encoder writes it: every length indefinite, every OCTET STRING in segments.
+    pub(crate) fn streamed(der: &[u8]) -> Vec<u8> {
+        let (mut reader, mut out) = (Reader::new("sample", der), Vec::new());
+        while !reader.is_empty() {
+            let element = reader.any().unwrap();
+            if element.tag == tag::OCTET_STRING {
+                out.extend([SEGMENTED_OCTETS, INDEFINITE]);
+                out.extend(element.value.chunks(100).flat_map(tlv::octets));
+                out.extend([0, 0]);
+            } else if element.tag & CONSTRUCTED != 0 {
+                out.extend([element.tag, INDEFINITE]);
+                out.extend(streamed(element.value));
+                out.extend([0, 0]);
+            } else {
+                out.extend(element.whole);
+            }
+        }
+        out
+    }
 
     #[test]
     fn der_is_borrowed_as_it_is() {

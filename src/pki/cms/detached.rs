@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::pki::{
         Identity,
+        cms::ber::tests::streamed,
         testing::{Desk, rsa, self_signed},
     };
 
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn signatures_of_every_accepted_kind_are_verified() {
-        let kinds = ["", "-md sha1", "-md sha384", "-md sha512", "-noattr", "-stream", "-keyid", "-nosmimecap -cades"];
+        let kinds = ["", "-md sha1", "-md sha384", "-md sha512", "-noattr", "-keyid", "-nosmimecap -cades"];
         for key in [rsa(), ec()] {
             let (desk, me) = desk(key);
             for kind in kinds {
@@ -120,6 +121,7 @@ mod tests {
                 let signature = Detached::open(&desk.get("sig")).unwrap();
                 assert_eq!(signature.signer_certificate_der(), me.certificate.to_der().unwrap());
                 signature.verify(&me.key, BODY).unwrap();
+                Detached::open(&streamed(&desk.get("sig"))).unwrap().verify(&me.key, BODY).unwrap();
                 assert!(signature.verify(&me.key, b"<plist>\r\n\r\n</plist>\r\n").is_err(), "{kind}: another body");
                 assert!(signature.verify(&rsa(), BODY).is_err(), "{kind}: another key");
             }
@@ -129,16 +131,18 @@ mod tests {
     #[test]
     fn rsa_pss_is_verified() {
         let (desk, me) = desk(rsa());
-        desk.run("cms -sign -binary -md sha512 -keyopt rsa_padding_mode:pss -signer me.pem -inkey me.key -in body -outform DER -out sig");
+        desk.run("cms -sign -binary -md sha512 -signer me.pem -inkey me.key -keyopt rsa_padding_mode:pss -in body -outform DER -out sig");
         Detached::open(&desk.get("sig")).unwrap().verify(&me.key, BODY).unwrap();
     }
 
     #[test]
     fn messages_with_content_and_with_two_signers_are_refused() {
         let (desk, _) = desk(rsa());
+        let key = rsa();
+        desk.put_identity("you", &Identity { certificate: self_signed(&key), key });
         desk.run("cms -sign -binary -nodetach -signer me.pem -inkey me.key -in body -outform DER -out sig");
         assert!(matches!(Detached::open(&desk.get("sig")), Err(Error::Unsupported(_))));
-        desk.run("cms -sign -binary -signer me.pem -inkey me.key -signer me.pem -inkey me.key -in body -outform DER -out sig");
+        desk.run("cms -sign -binary -signer me.pem -inkey me.key -signer you.pem -inkey you.key -in body -outform DER -out sig");
         assert!(matches!(Detached::open(&desk.get("sig")), Err(Error::TooLarge(_))));
         desk.run("cms -sign -binary -md md5 -signer me.pem -inkey me.key -in body -outform DER -out sig");
         assert!(matches!(Detached::open(&desk.get("sig")), Err(Error::Unsupported(_))));
@@ -147,11 +151,10 @@ mod tests {
     #[test]
     fn truncations_and_flipped_bytes_never_pass() {
         let (desk, me) = desk(rsa());
-        for stream in ["", "-stream"] {
-            desk.run(&format!("cms -sign -binary -nocerts -signer me.pem -inkey me.key -in body -outform DER -out sig {stream}"));
-            assert!(Detached::open(&desk.get("sig")).is_err(), "no certificate to know the signer by");
-            desk.run(&format!("cms -sign -binary -signer me.pem -inkey me.key -in body -outform DER -out sig {stream}"));
-            let whole = desk.get("sig");
+        desk.run("cms -sign -binary -nocerts -signer me.pem -inkey me.key -in body -outform DER -out sig");
+        assert!(Detached::open(&desk.get("sig")).is_err(), "no certificate to know the signer by");
+        desk.run("cms -sign -binary -signer me.pem -inkey me.key -in body -outform DER -out sig");
+        for whole in [desk.get("sig"), streamed(&desk.get("sig"))] {
             for end in 0..whole.len() {
                 assert!(Detached::open(&whole[..end]).is_err(), "cut at {end}");
             }
