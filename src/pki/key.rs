@@ -1,7 +1,6 @@
 //! Which public keys of strangers are good enough to certify.
 
 use openssl::{
-    bn::BigNum,
     ec::EcKeyRef,
     nid::Nid,
     pkey::{HasPublic, Id, PKeyRef, Public},
@@ -89,6 +88,7 @@ pub fn same<A: HasPublic, B: HasPublic>(a: &PKeyRef<A>, b: &PKeyRef<B>) -> bool 
 #[cfg(test)]
 mod tests {
     use openssl::{
+        bn::BigNum,
         ec::{EcGroup, EcKey},
         pkey::PKey,
         rsa::Rsa,

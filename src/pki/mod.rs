@@ -85,9 +85,8 @@ pub fn fingerprint(der: &[u8]) -> [u8; 32] {
 pub fn random_serial() -> Result<[u8; 16], Error> {
     let mut serial = [0; 16];
     openssl::rand::rand_bytes(&mut serial).during("draw a serial number")?;
-    if let [first, ..] = &mut serial {
-        *first = (*first & 0x3f) | 0x40;
-    }
+    let [first, ..] = &mut serial;
+    *first = (*first & 0x3f) | 0x40;
     Ok(serial)
 }
 

@@ -27,6 +27,8 @@ pub fn sign_attached(content: &[u8], signer: &Identity, chain: &[X509]) -> Resul
 }
 
 /// A CMS message that carries certificates and nothing else (RFC 8894, section 3.4: degenerate, "certs-only").
+///
+/// They stay in the order given, as PKCS#7 had it: DER would sort the set, but clients take the first for theirs.
 pub fn certificates_only(certificates: &[&X509Ref]) -> Result<Vec<u8>, Error> {
     let content = tlv::sequence(&[&tlv::oid(&oid::DATA)]);
     let none = tlv::set_of::<Vec<u8>>(tag::SET, &[]);
@@ -76,7 +78,8 @@ pub(crate) fn attribute(identifier: &der::oid::ObjectIdentifier, value: &[u8]) -
 
 fn certificate_set(certificates: &[&X509Ref]) -> Result<Vec<u8>, Error> {
     let encoded: Vec<Vec<u8>> = certificates.iter().map(|one| one.to_der()).collect::<Result<_, _>>().during("encode a certificate")?;
-    Ok(tlv::set_of(tag::context(0), &encoded))
+    let encoded: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
+    Ok(tlv::element(tag::context(0), &encoded))
 }
 
 fn wrap(data: &[u8]) -> Vec<u8> {
