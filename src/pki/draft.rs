@@ -35,7 +35,7 @@ impl Draft {
         let mut builder = self.start(key)?;
         builder.set_issuer_name(issuer.subject_name()).during("set the issuer")?;
         let not_after = asn1_time(self.not_after)?;
-        if issuer.not_after() < &not_after {
+        if *issuer.not_after() < not_after {
             builder.set_not_after(issuer.not_after()).during("set the end of validity")?;
         }
         let authority = {

@@ -13,7 +13,7 @@ use crate::{
     pki::{
         During, Error, Identity,
         draft::{self, Draft},
-        oid,
+        key, oid,
         tlv::{self, tag},
     },
 };
@@ -39,9 +39,10 @@ pub struct DeviceTemplate {
     pub ocsp_url: Option<String>,
 }
 
-/// Certifies `key` for client authentication, as the template says. The caller has checked the key
-/// ([`key::check`](crate::pki::key::check)) and its possession.
+/// Certifies `key` for client authentication, as the template says. The caller has made sure that the device possesses it
+/// ([`csr::inspect`](crate::pki::csr::inspect)); a weak key is refused here once more.
 pub fn issue_device<K: HasPublic>(ca: &Identity, template: &DeviceTemplate, key: &PKeyRef<K>) -> Result<X509, Error> {
+    key::check(key).map_err(|_| Error::Unsupported("the device's key"))?;
     let mut usage = KeyUsage::new();
     usage.critical().digital_signature();
     // An EC key cannot encipher keys (RFC 5480, section 3).
@@ -140,6 +141,6 @@ pub(crate) mod tests {
         template.common_name = "ü".repeat(200);
         let issued = issue_device(&authority(), &template, &rsa()).unwrap();
         let name = issued.subject_name().entries_by_nid(openssl::nid::Nid::COMMONNAME).next().unwrap();
-        assert_eq!(name.data().as_utf8().unwrap().chars().count(), 64);
+        assert_eq!(name.data().to_string().unwrap().chars().count(), 64);
     }
 }

@@ -184,7 +184,7 @@ fn signer(data: &SignedData<'_>) -> Result<X509, Refused> {
 fn verified_content<'a>(data: &SignedData<'a>, attributes: Attributes<'_>, signer: &X509) -> Result<&'a [u8], Refused> {
     const WRONG: Refused = (FailInfo::BadMessageCheck, "the signature does not fit the message");
     let content = data.content.ok_or(WRONG)?;
-    let signed = Signed {
+    let message = Signed {
         content_type: data.content_type,
         digest: data.signer.digest,
         scheme: data.signer.scheme,
@@ -192,7 +192,7 @@ fn verified_content<'a>(data: &SignedData<'a>, attributes: Attributes<'_>, signe
         signature: data.signer.signature,
     };
     let key = signer.public_key().map_err(|_| WRONG)?;
-    signed.verify(&key, content).map_err(|_| WRONG)?;
+    message.verify(&key, content).map_err(|_| WRONG)?;
     Ok(content)
 }
 

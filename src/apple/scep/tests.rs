@@ -56,10 +56,6 @@ impl Scene {
         CmsContentInfo::encrypt(&to, content, cipher.symmetric(), CMSOptions::BINARY).unwrap().to_der().unwrap()
     }
 
-    fn draft<'a>(&self, kind: &'a str) -> Draft<'a> {
-        Draft { kind, cipher: Cipher::Aes256, digest: Digest::Sha256, id: printable("transaction"), envelope: None }
-    }
-
     fn send(&self, draft: &Draft<'_>, signer: &Identity) -> Vec<u8> {
         let envelope = draft.envelope.clone().unwrap_or_else(|| self.envelope(&self.csr, draft.cipher));
         let attributes = vec![
@@ -78,6 +74,10 @@ impl Scene {
     }
 }
 
+fn draft(kind: &str) -> Draft<'_> {
+    Draft { kind, cipher: Cipher::Aes256, digest: Digest::Sha256, id: printable("transaction"), envelope: None }
+}
+
 fn printable(text: &str) -> Vec<u8> {
     tlv::element(tag::PRINTABLE_STRING, &[text.as_bytes()])
 }
@@ -91,7 +91,7 @@ fn a_first_enrollment_goes_through_with_every_algorithm() {
         (Cipher::Aes256, Digest::Sha512),
         (Cipher::TripleDes, Digest::Sha1),
     ] {
-        let mut draft = scene.draft("19");
+        let mut draft = draft("19");
         (draft.cipher, draft.digest) = (cipher, digest);
         let request = open(&scene.send(&draft, &scene.me), &scene.ra, ALL).unwrap();
         assert_eq!((request.transaction.id.as_str(), request.cipher, request.transaction.digest), ("transaction", cipher, digest));
@@ -99,7 +99,7 @@ fn a_first_enrollment_goes_through_with_every_algorithm() {
         let csr = csr::inspect(der).unwrap();
         assert!(matches!(establish(&request, &csr, &scene.ca.certificate, NOW).unwrap(), Proof::First));
         let issued = issue_device(&scene.ca, &template(), &csr.key).unwrap();
-        let answer = seal_success(&request, &scene.ra, &issued, &[scene.ca.certificate.clone()]).unwrap();
+        let answer = seal_success(&request, &scene.ra, &issued, std::slice::from_ref(&scene.ca.certificate)).unwrap();
         read_success(&scene, &answer, &issued);
     }
 }
@@ -125,7 +125,7 @@ fn read_success(scene: &Scene, answer: &[u8], issued: &X509) {
 #[test]
 fn a_streamed_message_is_opened_like_any_other() {
     let scene = Scene::new();
-    let mut draft = scene.draft("19");
+    let mut draft = draft("19");
     draft.envelope = Some(streamed(&scene.envelope(&scene.csr, Cipher::Aes256)));
     let message = streamed(&scene.send(&draft, &scene.me));
     let request = open(&message, &scene.ra, NONE).unwrap();
@@ -135,7 +135,7 @@ fn a_streamed_message_is_opened_like_any_other() {
 #[test]
 fn old_algorithms_are_refused_unless_allowed_and_answered_with_new_ones() {
     let scene = Scene::new();
-    let mut draft = scene.draft("19");
+    let mut draft = draft("19");
     draft.cipher = Cipher::TripleDes;
     assert_eq!(scene.refused(&scene.send(&draft, &scene.me), NONE).fail_info, FailInfo::BadAlg);
     draft.digest = Digest::Sha1;
@@ -146,7 +146,7 @@ fn old_algorithms_are_refused_unless_allowed_and_answered_with_new_ones() {
 #[test]
 fn a_failure_is_signed_and_names_its_reason() {
     let scene = Scene::new();
-    let mut draft = scene.draft("18");
+    let mut draft = draft("18");
     draft.id = tlv::element(tag::UTF8_STRING, &[b"t-1"]);
     let refusal = scene.refused(&scene.send(&draft, &scene.me), NONE);
     let answer = seal_failure(&refusal.transaction, &scene.ra, refusal.fail_info, refusal.text).unwrap();
@@ -166,9 +166,9 @@ fn a_failure_is_signed_and_names_its_reason() {
 fn every_kind_of_message_but_three_is_refused() {
     let scene = Scene::new();
     for kind in ["0", "1", "3", "18", "21", "22", "23", "019", "19 ", "-19", "", "99999999999999999999", "PKCSReq"] {
-        assert_eq!(scene.refused(&scene.send(&scene.draft(kind), &scene.me), ALL).fail_info, FailInfo::BadRequest, "{kind}");
+        assert_eq!(scene.refused(&scene.send(&draft(kind), &scene.me), ALL).fail_info, FailInfo::BadRequest, "{kind}");
     }
-    let asks = |kind| open(&scene.send(&scene.draft(kind), &scene.me), &scene.ra, ALL).unwrap().asks;
+    let asks = |kind| open(&scene.send(&draft(kind), &scene.me), &scene.ra, ALL).unwrap().asks;
     assert!(matches!(asks("17"), Asks::Renew(_)));
     assert!(matches!(asks("19"), Asks::Enroll(_)));
     assert!(matches!(asks("20"), Asks::Poll));
@@ -187,7 +187,7 @@ fn broken_envelopes_cannot_be_told_apart() {
         broken.push(bad);
     }
     for (number, envelope) in broken.into_iter().enumerate() {
-        let mut draft = scene.draft("19");
+        let mut draft = draft("19");
         draft.envelope = Some(envelope);
         if let Err(error) = open(&scene.send(&draft, &scene.me), &scene.ra, ALL) {
             let OpenError::Refused(refusal) = error else { panic!("{number}: {error:?}") };
@@ -207,7 +207,7 @@ fn the_cipher_is_read_from_the_structure_and_not_found_by_chance() {
     let single_des = der::oid::ObjectIdentifier::new_unwrap("1.3.14.3.2.7");
     let content = tlv::sequence(&[&tlv::oid(&oid::DATA), &tlv::sequence(&[&tlv::oid(&single_des)])]);
     let data = tlv::sequence(&[&tlv::unsigned(&[0]), &recipients, &content]);
-    let mut draft = scene.draft("19");
+    let mut draft = draft("19");
     draft.envelope = Some(tlv::sequence(&[&tlv::oid(&oid::ENVELOPED_DATA), &tlv::element(tag::context(0), &[&data])]));
     assert_eq!(scene.refused(&scene.send(&draft, &scene.me), ALL).fail_info, FailInfo::BadAlg);
 }
@@ -219,7 +219,7 @@ fn keys_that_cannot_be_answered_are_refused() {
     let small = openssl::rsa::Rsa::generate(1024).unwrap();
     for key in [PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap(), PKey::from_rsa(small).unwrap()] {
         let weak = Identity { certificate: self_signed(&key), key };
-        let refusal = scene.refused(&scene.send(&scene.draft("19"), &weak), ALL);
+        let refusal = scene.refused(&scene.send(&draft("19"), &weak), ALL);
         assert_eq!(refusal.fail_info, FailInfo::BadAlg, "{}", refusal.text);
     }
 }
@@ -229,7 +229,7 @@ fn the_key_of_another_proves_nothing() {
     let scene = Scene::new();
     let key = rsa();
     let stranger = Identity { certificate: self_signed(&key), key };
-    let request = open(&scene.send(&scene.draft("19"), &stranger), &scene.ra, NONE).unwrap();
+    let request = open(&scene.send(&draft("19"), &stranger), &scene.ra, NONE).unwrap();
     let csr = csr::inspect(&scene.csr).unwrap();
     assert!(matches!(establish(&request, &csr, &scene.ca.certificate, NOW), Err(ProofError::OtherKey)));
 }
@@ -239,7 +239,7 @@ fn a_renewal_needs_a_living_certificate_of_ours() {
     let scene = Scene::new();
     let csr = csr::inspect(&scene.csr).unwrap();
     let prove = |kind, signer: &Identity, now| {
-        let request = open(&scene.send(&scene.draft(kind), signer), &scene.ra, NONE).unwrap();
+        let request = open(&scene.send(&draft(kind), signer), &scene.ra, NONE).unwrap();
         establish(&request, &csr, &scene.ca.certificate, now)
     };
     assert!(matches!(prove("17", &scene.me, NOW), Err(ProofError::NotOurs(_))));
@@ -259,13 +259,13 @@ fn a_renewal_needs_a_living_certificate_of_ours() {
 fn a_message_signed_by_another_key_than_it_shows_is_refused() {
     let scene = Scene::new();
     let liar = Identity { certificate: scene.me.certificate.clone(), key: rsa() };
-    assert_eq!(scene.refused(&scene.send(&scene.draft("19"), &liar), ALL).fail_info, FailInfo::BadMessageCheck);
+    assert_eq!(scene.refused(&scene.send(&draft("19"), &liar), ALL).fail_info, FailInfo::BadMessageCheck);
 }
 
 #[test]
 fn hostile_bytes_never_panic_and_never_pass() {
     let scene = Scene::new();
-    let whole = scene.send(&scene.draft("19"), &scene.me);
+    let whole = scene.send(&draft("19"), &scene.me);
     for message in [whole.clone(), streamed(&whole)] {
         for end in 0..message.len() {
             assert!(open(&message[..end], &scene.ra, ALL).is_err(), "cut at {end}");
@@ -286,7 +286,7 @@ fn hostile_bytes_never_panic_and_never_pass() {
 fn a_message_without_transaction_cannot_be_answered() {
     let scene = Scene::new();
     for id in [printable(""), printable(&"x".repeat(129)), tlv::octets(b"x"), printable("a\nb")] {
-        let mut draft = scene.draft("19");
+        let mut draft = draft("19");
         draft.id = id;
         assert!(matches!(open(&scene.send(&draft, &scene.me), &scene.ra, ALL), Err(OpenError::Unreadable(_))));
     }

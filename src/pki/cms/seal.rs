@@ -99,8 +99,8 @@ mod tests {
         let (ca, desk) = (authority(), Desk::new());
         let signer = ca::issue_profile_signer(&ca, "Example", NOW).unwrap();
         let profile = b"<plist>\n<string>\xc3\xbc</string>\r\n</plist>";
-        let signed = sign_attached(profile, &signer, &[]).unwrap();
-        desk.put_identity("ca", &ca).put("signed", &signed);
+        let message = sign_attached(profile, &signer, &[]).unwrap();
+        desk.put_identity("ca", &ca).put("signed", &message);
         let at = NOW.seconds();
         for tool in ["smime -verify -binary", "cms -verify -binary"] {
             desk.run(&format!("{tool} -attime {at} -inform DER -in signed -CAfile ca.pem -out content"));
@@ -123,8 +123,8 @@ mod tests {
         let signer = ca::issue_profile_signer(&ca, "Example", NOW).unwrap();
         let extra = attribute(&oid::SCEP_PKI_STATUS, &tlv::element(tag::PRINTABLE_STRING, &[b"0"]));
         for digest in [Digest::Sha1, Digest::Sha256, Digest::Sha512] {
-            let signed = sign_with_attributes(Some(b"content"), vec![extra.clone()], &signer, &[], digest).unwrap();
-            desk.put_identity("ca", &ca).put("signed", &signed);
+            let message = sign_with_attributes(Some(b"content"), vec![extra.clone()], &signer, &[], digest).unwrap();
+            desk.put_identity("ca", &ca).put("signed", &message);
             desk.run(&format!("cms -verify -binary -attime {} -inform DER -in signed -CAfile ca.pem -out content", NOW.seconds()));
             assert_eq!(desk.get("content"), b"content");
         }
