@@ -30,6 +30,23 @@ pub struct Identity {
     pub key: PKey<Private>,
 }
 
+impl Identity {
+    /// Reads a PEM certificate and its PEM private key, which must belong together.
+    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, Error> {
+        let certificate = X509::from_pem(certificate).during("read a certificate")?;
+        // The callback answers for the pass phrase: without it OpenSSL would ask at the terminal.
+        let key = PKey::private_key_from_pem_callback(key, |_| Ok(0)).during("read a private key")?;
+        let own = certificate.public_key().during("read the key of a certificate")?;
+        if own.public_eq(&key) { Ok(Self { certificate, key }) } else { Err(Error::Unsupported("a private key of another certificate")) }
+    }
+
+    /// The certificate and the private key (PKCS#8, not encrypted), both as PEM.
+    pub fn to_pem(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let certificate = self.certificate.to_pem().during("write a certificate")?;
+        Ok((certificate, self.key.private_key_to_pem_pkcs8().during("write a private key")?))
+    }
+}
+
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity").field("subject", &self.certificate.subject_name()).finish_non_exhaustive()
@@ -168,6 +185,17 @@ pub(crate) mod testing {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
+    }
+
+    #[test]
+    fn an_identity_survives_its_text_and_keeps_to_its_key() {
+        let (one, two) = (rsa(), rsa());
+        let identity = |key: &PKey<Private>| Identity { certificate: self_signed(key), key: key.clone() };
+        let (certificate, key) = identity(&one).to_pem().unwrap();
+        assert!(Identity::from_pem(&certificate, &key).unwrap().key.public_eq(&one));
+        assert!(Identity::from_pem(&certificate, &identity(&two).to_pem().unwrap().1).is_err());
+        let locked = one.private_key_to_pem_pkcs8_passphrase(openssl::symm::Cipher::aes_256_cbc(), b"secret").unwrap();
+        assert!(Identity::from_pem(&certificate, &locked).is_err(), "no prompt, an error");
     }
 
     #[test]

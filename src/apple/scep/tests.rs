@@ -263,6 +263,43 @@ fn a_message_signed_by_another_key_than_it_shows_is_refused() {
 }
 
 #[test]
+fn spliced_messages_never_panic() {
+    use proptest::prelude::*;
+    let scene = Scene::new();
+    let whole = scene.send(&draft("19"), &scene.me);
+    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..9_usize, prop::collection::vec(any::<u8>(), 0..9)), 1..4);
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let outcome = runner.run(&edits, |edits| {
+        let mut message = whole.clone();
+        for (at, remove, insert) in edits {
+            let start = at.index(message.len());
+            let end = (start + remove).min(message.len());
+            message.splice(start..end, insert);
+        }
+        if let Ok(request) = open(&message, &scene.ra, ALL) {
+            // What passes all the same is the very request, whatever was done to bytes that nobody reads.
+            prop_assert!(matches!(request.asks, Asks::Enroll(der) if der == scene.csr));
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn any_bytes_never_panic() {
+    use proptest::prelude::*;
+    let ra = Scene::new().ra;
+    proptest!(|(bytes in prop::collection::vec(any::<u8>(), 0..400), text in ".{0,80}")| {
+        let _ = open(&bytes, &ra, ALL);
+        let _ = csr::inspect(&bytes);
+        let _ = crate::pki::cms::Detached::open(&bytes);
+        let _ = crate::pki::revoke::ocsp::OcspRequest::parse(&bytes);
+        let _ = Operation::parse(&text);
+        let _ = Operation::parse(&format!("operation=PKIOperation&message={text}"));
+    });
+}
+
+#[test]
 fn hostile_bytes_never_panic_and_never_pass() {
     let scene = Scene::new();
     let whole = scene.send(&draft("19"), &scene.me);

@@ -43,6 +43,11 @@ impl Detached {
         if data.content.is_some_and(|content| !content.is_empty()) {
             return Err(Error::Unsupported("a detached signature with content"));
         }
+        Self::keep(&data)
+    }
+
+    /// Keeps of a message what is needed to check its signature later.
+    pub(super) fn keep(data: &SignedData<'_>) -> Result<Self, Error> {
         Ok(Self {
             certificate: data.signer_certificate()?.to_vec(),
             content_type: data.content_type.to_vec(),
@@ -133,6 +138,16 @@ mod tests {
         let (desk, me) = desk(rsa());
         desk.run("cms -sign -binary -md sha512 -signer me.pem -inkey me.key -keyopt rsa_padding_mode:pss -in body -outform DER -out sig");
         Detached::open(&desk.get("sig")).unwrap().verify(&me.key, BODY).unwrap();
+    }
+
+    #[test]
+    fn stripped_attributes_do_not_become_a_message() {
+        use crate::pki::tlv::{self, tag};
+        let (desk, me) = desk(rsa());
+        desk.run("cms -sign -binary -signer me.pem -inkey me.key -in body -outform DER -out sig");
+        let mut signature = Detached::open(&desk.get("sig")).unwrap();
+        let body = tlv::element(tag::SET, &[&signature.attributes.take().unwrap()]);
+        assert!(matches!(signature.verify(&me.key, &body), Err(Error::BadSignature)));
     }
 
     #[test]

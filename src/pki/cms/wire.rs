@@ -163,6 +163,11 @@ impl Signed<'_> {
     /// Checks digest, content type and signature of `content`.
     pub(crate) fn verify<T: HasPublic>(&self, key: &PKeyRef<T>, content: &[u8]) -> Result<(), Error> {
         let Some(attributes) = self.attributes else {
+            // A signature over attributes is also one over a content that looks like them: whoever strips the attributes of
+            // an honest message would have a second one. No content that is signed for us begins like a SET.
+            if content.first() == Some(&tag::SET) {
+                return Err(Error::BadSignature);
+            }
             return algorithm::verify(self.scheme, self.digest, key, &[content], self.signature);
         };
         let digest = attributes.find(&oid::MESSAGE_DIGEST)?.ok_or(Error::BadSignature)?;
