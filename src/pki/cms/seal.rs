@@ -2,6 +2,7 @@
 
 use openssl::{
     pkcs7::{Pkcs7, Pkcs7Flags},
+    pkey::Id,
     stack::Stack,
     x509::{X509, X509Ref},
 };
@@ -46,7 +47,11 @@ pub(crate) fn sign_with_attributes(
 ) -> Result<Vec<u8>, Error> {
     attributes.push(attribute(&oid::CONTENT_TYPE, &tlv::oid(&oid::DATA)));
     attributes.push(attribute(&oid::MESSAGE_DIGEST, &tlv::octets(&digest.of(content.unwrap_or_default())?)));
-    let (algorithm, signature) = algorithm::sign(digest, &signer.key, &tlv::set_of(tag::SET, &attributes))?;
+    let (mut algorithm, signature) = algorithm::sign(digest, &signer.key, &tlv::set_of(tag::SET, &attributes))?;
+    // RFC 5754, section 3.2: every receiver must know this name of an RSA signature, the others are optional.
+    if signer.key.id() == Id::RSA {
+        algorithm = tlv::sequence(&[&tlv::oid(&oid::RSA), &[tag::NULL, 0]]);
+    }
     let certificate = &signer.certificate;
     let issuer = certificate.issuer_name().to_der().during("encode the issuer")?;
     let serial = certificate.serial_number().to_bn().during("read the serial number")?.to_vec();
