@@ -1,7 +1,7 @@
 //! The certificate authority: makes, inspects, signs and revokes. Bytes and domain types in, bytes out.
 //!
 //! OpenSSL does the cryptography; `x509-parser` looks into what strangers send; the shells around certificates
-//! (CMS, CRL, OCSP) are walked by [`tlv`]. Where keys are kept and who may have a certificate is decided elsewhere.
+//! (CMS, CRL, OCSP) are walked by `tlv`. Where keys are kept and who may have a certificate is decided elsewhere.
 
 pub mod algorithm;
 pub mod ca;

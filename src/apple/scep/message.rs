@@ -63,7 +63,10 @@ impl MessageType {
 /// What an answer must repeat of the request.
 #[derive(Debug, Clone)]
 pub struct Transaction {
-    /// The requester's name for this exchange; a repeated request bears the same. At most 128 characters.
+    /// The requester's name for this exchange; at most 128 bytes of text. A repeated request bears the same.
+    ///
+    /// It is chosen by the requester and often a digest of its key, so that two enrollments with one key share it: a known
+    /// one is answered with the earlier certificate only if the key of the request is that certificate's.
     pub id: String,
     /// The digest that the answer is signed with.
     pub digest: Digest,
