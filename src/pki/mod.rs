@@ -13,6 +13,7 @@ pub mod issue;
 pub mod key;
 pub(crate) mod oid;
 pub mod revoke;
+pub mod seal;
 pub(crate) mod tlv;
 
 use openssl::{

@@ -528,5 +528,26 @@ diesel::joinable!(commands -> enrollments (enrollment_id));
 diesel::joinable!(commands -> devices (device_id));
 diesel::joinable!(mails -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
-    settings, authorities, audit, audit_head, users, groups, group_members, api_tokens, policies, policy_groups, devices, postures, device_events, enrollments, invitations, visits, codes, challenges, certificates, commands, jobs, mails
+    settings,
+    authorities,
+    audit,
+    audit_head,
+    users,
+    groups,
+    group_members,
+    api_tokens,
+    policies,
+    policy_groups,
+    devices,
+    postures,
+    device_events,
+    enrollments,
+    invitations,
+    visits,
+    codes,
+    challenges,
+    certificates,
+    commands,
+    jobs,
+    mails
 );

@@ -1,0 +1,268 @@
+//! The command queue. A command belongs to one enrollment, and a finished one never changes again.
+
+use diesel::prelude::*;
+
+use super::{
+    Conn, Error, Tx, document,
+    page::{Page, PageRequest},
+    parse,
+    schema::commands,
+};
+use crate::domain::{
+    command::{Command, CommandState, Purpose},
+    id::{CommandId, DeviceId, EnrollmentId},
+    time::Timestamp,
+};
+
+/// The states from which a command may still be handed to the device.
+const DELIVERABLE: [CommandState; 3] = [CommandState::Queued, CommandState::Sent, CommandState::NotNow];
+/// The purposes that a pending wipe lets through.
+const WIPES: [Purpose; 3] = [Purpose::SelectiveWipe, Purpose::SelectiveWipeEnd, Purpose::FullWipe];
+
+/// One command in the queue.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = commands, treat_none_as_default_value = false)]
+pub struct QueuedCommand {
+    /// Its identifier, which is also Apple's `CommandUUID`.
+    pub id: CommandId,
+    /// For which enrollment.
+    pub enrollment_id: EnrollmentId,
+    /// For which device.
+    pub device_id: DeviceId,
+    /// The word for it.
+    pub kind: String,
+    body: String,
+    /// Why it was sent.
+    pub purpose: Purpose,
+    /// Where it stands.
+    pub state: CommandState,
+    /// What the administrator gave as reason.
+    pub reason: Option<String>,
+    /// How often it was handed to the device.
+    pub times_sent: i32,
+    /// When it was ordered.
+    pub created_at: Timestamp,
+    /// When it was last handed to the device.
+    pub sent_at: Option<Timestamp>,
+    /// When it was finished.
+    pub finished_at: Option<Timestamp>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What the device answered, as JSON text.
+    pub answer: Option<String>,
+}
+
+impl QueuedCommand {
+    /// A command that waits for its device.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn new(enrollment: EnrollmentId, device: DeviceId, command: &Command, purpose: Purpose, now: Timestamp) -> Result<Self, Error> {
+        Ok(Self {
+            id: CommandId::new(),
+            enrollment_id: enrollment,
+            device_id: device,
+            kind: command.kind().to_owned(),
+            body: document(command)?,
+            purpose,
+            state: CommandState::Queued,
+            reason: None,
+            times_sent: 0,
+            created_at: now,
+            sent_at: None,
+            finished_at: None,
+            error: None,
+            answer: None,
+        })
+    }
+
+    /// The command itself.
+    ///
+    /// # Errors
+    /// The stored document cannot be read.
+    pub fn command(&self) -> Result<Command, Error> {
+        parse("a command", &self.body)
+    }
+}
+
+/// Puts a command at the end of the queue.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(tx: &mut Tx<'_>, command: &QueuedCommand) -> Result<(), Error> {
+    diesel::insert_into(commands::table).values(command).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Which commands may be handed out.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer {
+    /// Also those that the device put off: it has come anew, not with an answer.
+    pub includes_put_off: bool,
+    /// Nothing but the wipe that was ordered.
+    pub is_wipe_only: bool,
+}
+
+/// The next command for an enrollment, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn next(conn: &mut Conn, enrollment: EnrollmentId, offer: Offer) -> Result<Option<QueuedCommand>, Error> {
+    // The set of states is written in the words of the partial index, or the index would not serve.
+    let deliverable = diesel::dsl::sql::<diesel::sql_types::Bool>("state IN ('queued', 'sent', 'not_now')");
+    let mut query = commands::table
+        .filter(commands::enrollment_id.eq(enrollment))
+        .filter(deliverable)
+        .order(commands::id.asc())
+        .select(QueuedCommand::as_select())
+        .limit(1)
+        .into_boxed();
+    if !offer.includes_put_off {
+        query = query.filter(commands::state.ne(CommandState::NotNow));
+    }
+    if offer.is_wipe_only {
+        query = query.filter(commands::purpose.eq_any(WIPES));
+    }
+    Ok(query.first(conn).optional()?)
+}
+
+/// Whether anything waits for the device.
+///
+/// # Errors
+/// Those of the database.
+pub fn has_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
+    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::state.eq_any(DELIVERABLE)));
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
+}
+
+/// Whether a command of this purpose and kind waits already.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_waiting(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose, kind: &str) -> Result<bool, Error> {
+    let waiting = commands::table.filter(
+        commands::enrollment_id
+            .eq(enrollment)
+            .and(commands::purpose.eq(purpose))
+            .and(commands::kind.eq(kind))
+            .and(commands::state.eq_any(DELIVERABLE)),
+    );
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
+}
+
+/// Marks a command as handed to the device; says whether it still could be.
+///
+/// # Errors
+/// Those of the database.
+pub fn mark_sent(tx: &mut Tx<'_>, id: CommandId, now: Timestamp) -> Result<bool, Error> {
+    let changed = diesel::update(commands::table.filter(commands::id.eq(id).and(commands::state.eq_any(DELIVERABLE))))
+        .set((commands::state.eq(CommandState::Sent), commands::sent_at.eq(now), commands::times_sent.eq(commands::times_sent + 1)))
+        .execute(&mut **tx)?;
+    Ok(changed == 1)
+}
+
+/// The command of this identifier, if it belongs to this enrollment.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_of_enrollment(conn: &mut Conn, enrollment: EnrollmentId, id: CommandId) -> Result<Option<QueuedCommand>, Error> {
+    Ok(commands::table
+        .filter(commands::id.eq(id).and(commands::enrollment_id.eq(enrollment)))
+        .select(QueuedCommand::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The command of this identifier, if it belongs to this device.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_of_device(conn: &mut Conn, device: DeviceId, id: CommandId) -> Result<Option<QueuedCommand>, Error> {
+    Ok(commands::table
+        .filter(commands::id.eq(id).and(commands::device_id.eq(device)))
+        .select(QueuedCommand::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// What became of a command.
+pub struct Conclusion {
+    /// Where it stands now.
+    pub state: CommandState,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// What the device answered, as JSON text.
+    pub answer: Option<String>,
+}
+
+/// Notes a device's answer, unless the command is finished already; says whether it was noted.
+///
+/// # Errors
+/// Those of the database.
+pub fn conclude(tx: &mut Tx<'_>, id: CommandId, conclusion: &Conclusion, now: Timestamp) -> Result<bool, Error> {
+    let finished_at = conclusion.state.is_terminal().then_some(now);
+    let changed = diesel::update(commands::table.filter(commands::id.eq(id).and(commands::state.eq_any(DELIVERABLE))))
+        .set((
+            commands::state.eq(conclusion.state),
+            commands::finished_at.eq(finished_at),
+            commands::error.eq(conclusion.error.as_deref()),
+            commands::answer.eq(conclusion.answer.as_deref()),
+        ))
+        .execute(&mut **tx)?;
+    Ok(changed == 1)
+}
+
+/// Withdraws everything that waits for an enrollment; gives how many there were.
+///
+/// # Errors
+/// Those of the database.
+pub fn cancel_all(tx: &mut Tx<'_>, enrollment: EnrollmentId, why: &str, now: Timestamp) -> Result<usize, Error> {
+    Ok(diesel::update(
+        commands::table.filter(
+            commands::enrollment_id
+                .eq(enrollment)
+                .and(commands::state.eq_any(DELIVERABLE).or(commands::state.eq(CommandState::AwaitingApproval))),
+        ),
+    )
+    .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
+    .execute(&mut **tx)?)
+}
+
+/// Withdraws waiting commands of one purpose and kind: a newer one takes their place.
+///
+/// # Errors
+/// Those of the database.
+pub fn cancel_kind(
+    tx: &mut Tx<'_>,
+    enrollment: EnrollmentId,
+    purpose: Purpose,
+    kind: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    Ok(diesel::update(
+        commands::table.filter(
+            commands::enrollment_id
+                .eq(enrollment)
+                .and(commands::purpose.eq(purpose))
+                .and(commands::kind.eq(kind))
+                .and(commands::state.eq_any(DELIVERABLE)),
+        ),
+    )
+    .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
+    .execute(&mut **tx)?)
+}
+
+/// The commands of a device, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(conn: &mut Conn, device: DeviceId, page: PageRequest<CommandId>) -> Result<Page<QueuedCommand>, Error> {
+    let total = commands::table.filter(commands::device_id.eq(device)).count().get_result(conn)?;
+    let mut query = commands::table.filter(commands::device_id.eq(device)).select(QueuedCommand::as_select()).into_boxed();
+    if let Some(before) = page.after {
+        query = query.filter(commands::id.lt(before));
+    }
+    let items = query.order(commands::id.desc()).limit(page.limit + 1).load(conn)?;
+    Ok(Page::cut(items, page.limit, total, |command: &QueuedCommand| command.id))
+}

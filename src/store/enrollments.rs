@@ -1,0 +1,212 @@
+//! Enrollments: one device's time under management, and what a device's certificate says about it.
+
+use diesel::prelude::*;
+
+use super::{
+    Conn, Error, Tx,
+    conn::first_locked,
+    schema::{certificates, devices, enrollments},
+};
+use crate::{
+    domain::{
+        device::{EnrollmentState, Ownership},
+        id::{CertificateId, DeviceId, EnrollmentId, UserId},
+        rights::AccessRights,
+        time::Timestamp,
+    },
+    words,
+};
+
+words! {
+    /// Where an enrollment stands.
+    pub enum Stage {
+        /// The profile was made.
+        Prepared = "prepared",
+        /// The device has shown its certificate.
+        Authenticated = "authenticated",
+        /// The device can be reached.
+        Enrolled = "enrolled",
+        /// Over.
+        Ended = "ended",
+    }
+}
+
+/// One enrollment.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = enrollments, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub struct Enrollment {
+    /// Its identifier.
+    pub id: EnrollmentId,
+    /// For whom it was prepared.
+    pub user_id: UserId,
+    /// The device, once it has shown itself.
+    pub device_id: Option<DeviceId>,
+    /// The how many-th enrollment of the device it is.
+    pub generation: i32,
+    /// Who owns the device.
+    pub ownership: Ownership,
+    /// What was asked for.
+    pub rights: AccessRights,
+    /// Where it stands.
+    pub state: Stage,
+    /// Whether it is a User Enrollment.
+    pub is_user_enrollment: bool,
+    /// Which text the person agreed to.
+    pub consent_version: Option<String>,
+    /// When they agreed.
+    pub consented_at: Option<Timestamp>,
+    /// SHA-256 of the certificate that it is pinned to.
+    pub fingerprint: Option<Vec<u8>>,
+    /// Push topic.
+    pub topic: Option<String>,
+    /// Push token.
+    pub push_token: Option<Vec<u8>>,
+    /// Push magic.
+    pub push_magic: Option<String>,
+    /// The unlock token, sealed.
+    pub sealed_unlock_token: Option<Vec<u8>>,
+    /// The device waits in Setup Assistant.
+    pub is_awaiting_configuration: bool,
+    /// `PayloadUUID` of the passcode profile that was last queued.
+    pub passcode_profile: Option<String>,
+    /// When the profile was made.
+    pub created_at: Timestamp,
+    /// When it was complete.
+    pub enrolled_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended.
+    pub end_cause: Option<String>,
+}
+
+/// What one query finds out about the certificate that a message came with.
+#[derive(Debug, Clone, Queryable)]
+pub struct Session {
+    /// The certificate.
+    pub certificate_id: CertificateId,
+    /// Start of its validity.
+    pub not_before: Timestamp,
+    /// End of its validity.
+    pub not_after: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Its enrollment.
+    pub enrollment_id: EnrollmentId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Where the enrollment stands.
+    pub stage: Stage,
+    /// The certificate that the enrollment is pinned to.
+    pub pinned: Option<Vec<u8>>,
+    /// Whether it is a User Enrollment.
+    pub is_user_enrollment: bool,
+    /// The device.
+    pub device_id: Option<DeviceId>,
+    /// What the device calls itself.
+    pub identifier: Option<String>,
+    /// Where the device stands.
+    pub device_state: Option<EnrollmentState>,
+}
+
+/// Finds what belongs to a certificate: one query, asked for each message of each device.
+///
+/// # Errors
+/// Those of the database.
+pub fn session(conn: &mut Conn, fingerprint: &[u8]) -> Result<Option<Session>, Error> {
+    Ok(certificates::table
+        .inner_join(enrollments::table)
+        .left_join(devices::table.on(enrollments::device_id.eq(devices::id.nullable())))
+        .filter(certificates::fingerprint.eq(fingerprint.to_vec()))
+        .select((
+            certificates::id,
+            certificates::not_before,
+            certificates::not_after,
+            certificates::revoked_at,
+            enrollments::id,
+            enrollments::user_id,
+            enrollments::state,
+            enrollments::fingerprint,
+            enrollments::is_user_enrollment,
+            devices::id.nullable(),
+            devices::identifier.nullable(),
+            devices::state.nullable(),
+        ))
+        .first(conn)
+        .optional()?)
+}
+
+/// The enrollment of this identifier.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(conn: &mut Conn, id: EnrollmentId) -> Result<Option<Enrollment>, Error> {
+    Ok(enrollments::table.filter(enrollments::id.eq(id)).select(Enrollment::as_select()).first(conn).optional()?)
+}
+
+/// The enrollment, locked until the commit.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_for_update(tx: &mut Tx<'_>, id: EnrollmentId) -> Result<Option<Enrollment>, Error> {
+    Ok(first_locked!(tx, enrollments::table.filter(enrollments::id.eq(id)).select(Enrollment::as_select())))
+}
+
+/// Enrollments of a device that are not over, apart from one.
+///
+/// # Errors
+/// Those of the database.
+pub fn others_of_device(conn: &mut Conn, device: DeviceId, except: EnrollmentId) -> Result<Vec<Enrollment>, Error> {
+    Ok(enrollments::table
+        .filter(enrollments::device_id.eq(device).and(enrollments::id.ne(except)).and(enrollments::state.ne(Stage::Ended)))
+        .select(Enrollment::as_select())
+        .load(conn)?)
+}
+
+/// Enrollments of a user that are not over.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<Enrollment>, Error> {
+    Ok(enrollments::table
+        .filter(enrollments::user_id.eq(user).and(enrollments::state.ne(Stage::Ended)))
+        .select(Enrollment::as_select())
+        .load(conn)?)
+}
+
+/// Adds an enrollment.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(tx: &mut Tx<'_>, enrollment: &Enrollment) -> Result<(), Error> {
+    diesel::insert_into(enrollments::table).values(enrollment).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Changes an enrollment.
+///
+/// # Errors
+/// Those of the database.
+pub fn update(tx: &mut Tx<'_>, enrollment: &Enrollment) -> Result<(), Error> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq(enrollment.id))).set(enrollment).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Notes which passcode profile was queued last.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_passcode_profile(tx: &mut Tx<'_>, id: EnrollmentId, uuid: Option<&str>) -> Result<(), Error> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq(id))).set(enrollments::passcode_profile.eq(uuid)).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Pins an enrollment to another certificate of its own: the first use of a renewed one.
+///
+/// # Errors
+/// Those of the database.
+pub fn pin(tx: &mut Tx<'_>, id: EnrollmentId, fingerprint: &[u8]) -> Result<(), Error> {
+    diesel::update(enrollments::table.filter(enrollments::id.eq(id)))
+        .set(enrollments::fingerprint.eq(fingerprint.to_vec()))
+        .execute(&mut **tx)?;
+    Ok(())
+}

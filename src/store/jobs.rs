@@ -1,0 +1,180 @@
+//! Jobs: what happens after a commit. Enqueued in the caller's transaction, claimed with a lease by the database's clock.
+
+use diesel::prelude::*;
+
+use super::{Conn, Error, Tx, conn::on_backend, schema::jobs};
+use crate::domain::{id::JobId, time::Timestamp};
+
+/// One job.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = jobs, treat_none_as_default_value = false)]
+pub struct Job {
+    /// Its identifier.
+    pub id: JobId,
+    /// What is to be done.
+    pub kind: String,
+    /// There is one job for each key.
+    pub key: String,
+    /// With what, as JSON text.
+    pub payload: String,
+    /// Not before this time of the database's clock.
+    pub run_at: Timestamp,
+    /// How often it was claimed; with the identifier, this names the lease.
+    pub attempts: i32,
+    /// Until when somebody works on it.
+    pub lease_until: Option<Timestamp>,
+    /// It was enqueued once more while somebody worked on it.
+    pub is_enqueued_again: bool,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+    /// When it was given up.
+    pub dead_at: Option<Timestamp>,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+}
+
+/// The database's clock, which all servers share.
+///
+/// # Errors
+/// Those of the database.
+pub fn database_now(conn: &mut Conn) -> Result<Timestamp, Error> {
+    use diesel::{dsl::sql, select, sql_types::BigInt};
+    let millis: i64 = match conn {
+        Conn::Postgres(c) => select(sql::<BigInt>("CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")).get_result(c)?,
+        Conn::Sqlite(c) => select(sql::<BigInt>("CAST(unixepoch('subsec') * 1000 AS INTEGER)")).get_result(c)?,
+    };
+    Ok(Timestamp::from_millis(millis))
+}
+
+/// Work to be enqueued.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// What is to be done.
+    pub kind: &'static str,
+    /// There is one job for each key: enqueued again before it ran, it runs once; while it runs, once more.
+    pub key: String,
+    /// With what.
+    pub payload: serde_json::Value,
+    /// Not before so many seconds from now.
+    pub delay_seconds: i64,
+}
+
+/// Enqueues a job, in the transaction that it follows.
+///
+/// # Errors
+/// Those of the database.
+pub fn enqueue(tx: &mut Tx<'_>, new: &NewJob) -> Result<(), Error> {
+    let now = database_now(tx)?;
+    let job = Job {
+        id: JobId::new(),
+        kind: new.kind.into(),
+        key: new.key.clone(),
+        payload: new.payload.to_string(),
+        run_at: now.plus_seconds(new.delay_seconds),
+        attempts: 0,
+        lease_until: None,
+        is_enqueued_again: false,
+        last_error: None,
+        dead_at: None,
+        created_at: now,
+    };
+    let inserted = on_backend!(&mut **tx, |c| diesel::insert_into(jobs::table).values(&job).on_conflict_do_nothing().execute(c))?;
+    if inserted == 0 {
+        revive(tx, &job, now)?;
+    }
+    Ok(())
+}
+
+/// The key is there already: a waiting job runs at the earlier of both times, a running one once more, a dead one again.
+fn revive(tx: &mut Tx<'_>, job: &Job, now: Timestamp) -> Result<(), Error> {
+    let of_key = jobs::table.filter(jobs::key.eq(&job.key));
+    diesel::update(of_key.filter(jobs::lease_until.gt(now)))
+        .set((jobs::is_enqueued_again.eq(true), jobs::payload.eq(&job.payload)))
+        .execute(&mut **tx)?;
+    let is_idle = jobs::lease_until.is_null().or(jobs::lease_until.le(now));
+    diesel::update(of_key.filter(jobs::dead_at.is_null()).filter(is_idle).filter(jobs::run_at.gt(job.run_at)))
+        .set((jobs::run_at.eq(job.run_at), jobs::payload.eq(&job.payload)))
+        .execute(&mut **tx)?;
+    diesel::update(of_key.filter(jobs::dead_at.is_not_null()))
+        .set((jobs::dead_at.eq(None::<Timestamp>), jobs::attempts.eq(0), jobs::run_at.eq(job.run_at), jobs::payload.eq(&job.payload)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Claims the job that has waited longest, of the kinds given, for so many seconds. Nobody else gets it until then.
+///
+/// # Errors
+/// Those of the database.
+pub fn claim(tx: &mut Tx<'_>, kinds: &[&str], lease_seconds: i64) -> Result<Option<Job>, Error> {
+    let now = database_now(tx)?;
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    macro_rules! due {
+        () => {
+            jobs::table
+                .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds.clone())))
+                .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
+                .order((jobs::run_at.asc(), jobs::id.asc()))
+                .select(Job::as_select())
+        };
+    }
+    let found: Option<Job> = match &mut **tx {
+        Conn::Postgres(c) => due!().for_update().skip_locked().first(c).optional()?,
+        Conn::Sqlite(c) => due!().first(c).optional()?,
+    };
+    let Some(mut job) = found else { return Ok(None) };
+    job.attempts = job.attempts.saturating_add(1);
+    job.lease_until = Some(now.plus_seconds(lease_seconds));
+    diesel::update(jobs::table.filter(jobs::id.eq(job.id)))
+        .set((jobs::attempts.eq(job.attempts), jobs::lease_until.eq(job.lease_until), jobs::is_enqueued_again.eq(false)))
+        .execute(&mut **tx)?;
+    Ok(Some(job))
+}
+
+/// Removes a finished job, or lets it wait again if it was enqueued meanwhile. Does nothing if the lease was lost.
+///
+/// # Errors
+/// Those of the database.
+pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<(), Error> {
+    let now = database_now(tx)?;
+    let ours = jobs::table.filter(jobs::id.eq(job.id).and(jobs::attempts.eq(job.attempts)));
+    diesel::delete(ours.filter(jobs::is_enqueued_again.eq(false))).execute(&mut **tx)?;
+    diesel::update(ours)
+        .set((jobs::attempts.eq(0), jobs::lease_until.eq(None::<Timestamp>), jobs::run_at.eq(now), jobs::is_enqueued_again.eq(false)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Lets a failed job wait for so many seconds, or gives it up.
+///
+/// # Errors
+/// Those of the database.
+pub fn put_off(tx: &mut Tx<'_>, job: &Job, error: &str, delay_seconds: Option<i64>) -> Result<(), Error> {
+    let now = database_now(tx)?;
+    let run_at = now.plus_seconds(delay_seconds.unwrap_or(0));
+    let dead_at = if delay_seconds.is_none() { Some(now) } else { None };
+    diesel::update(jobs::table.filter(jobs::id.eq(job.id).and(jobs::attempts.eq(job.attempts))))
+        .set((jobs::lease_until.eq(None::<Timestamp>), jobs::run_at.eq(run_at), jobs::last_error.eq(error), jobs::dead_at.eq(dead_at)))
+        .execute(&mut **tx)?;
+    Ok(())
+}
+
+/// How many jobs wait and how many were given up, by kind.
+///
+/// # Errors
+/// Those of the database.
+pub fn totals(conn: &mut Conn) -> Result<Vec<(String, bool, i64)>, Error> {
+    use diesel::dsl::count_star;
+    let rows: Vec<(String, i64)> =
+        jobs::table.filter(jobs::dead_at.is_null()).group_by(jobs::kind).select((jobs::kind, count_star())).load(conn)?;
+    let dead: Vec<(String, i64)> =
+        jobs::table.filter(jobs::dead_at.is_not_null()).group_by(jobs::kind).select((jobs::kind, count_star())).load(conn)?;
+    Ok(rows.into_iter().map(|(kind, n)| (kind, false, n)).chain(dead.into_iter().map(|(kind, n)| (kind, true, n))).collect())
+}
+
+/// The job of this key.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_key(conn: &mut Conn, key: &str) -> Result<Option<Job>, Error> {
+    Ok(jobs::table.filter(jobs::key.eq(key)).select(Job::as_select()).first(conn).optional()?)
+}

@@ -1,0 +1,113 @@
+//! Brings the database to the schema that this program knows; both dialects are embedded.
+
+use diesel::{
+    RunQueryDsl,
+    migration::{MigrationConnection, MigrationSource, MigrationVersion},
+    sql_query,
+    sql_types::BigInt,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{Access, Conn, DatabaseUrl, Error, conn::on_backend};
+
+/// SQLite's steps.
+pub const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// PostgreSQL's steps.
+pub const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The number of the advisory lock under which servers migrate one after the other; any number that nobody else uses.
+const MIGRATION_LOCK: i64 = 0x0045_4e4c_4953_5401;
+
+/// Runs the steps that are missing and returns how many there were. Of several servers that start at once one migrates and
+/// the others wait.
+///
+/// # Errors
+/// A step fails, or the database was migrated by a newer program.
+pub fn forward(url: &DatabaseUrl) -> Result<usize, Error> {
+    let _sqlite = lock_file(url)?;
+    let mut conn = Conn::open(url, Access::Write)?;
+    lock(&mut conn)?;
+    let result = refuse_newer(&mut conn).and_then(|()| run_pending(&mut conn));
+    unlock(&mut conn);
+    result
+}
+
+/// Undoes every step; what a test needs to show that it works.
+///
+/// # Errors
+/// A step fails.
+pub fn backward(url: &DatabaseUrl) -> Result<(), Error> {
+    let mut conn = Conn::open(url, Access::Write)?;
+    match &mut conn {
+        Conn::Sqlite(c) => c.revert_all_migrations(SQLITE).map(drop),
+        Conn::Postgres(c) => c.revert_all_migrations(POSTGRES).map(drop),
+    }
+    .map_err(|error| Error::Migration(format!("undoing a migration failed: {error}")))
+}
+
+/// Whether every step has been run.
+///
+/// # Errors
+/// The database cannot be asked.
+pub fn is_current(conn: &mut Conn) -> Result<bool, Error> {
+    let applied = applied(conn)?;
+    Ok(known().iter().all(|version| applied.contains(version)))
+}
+
+fn run_pending(conn: &mut Conn) -> Result<usize, Error> {
+    match conn {
+        Conn::Sqlite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
+        Conn::Postgres(c) => c.run_pending_migrations(POSTGRES).map(|done| done.len()),
+    }
+    .map_err(|error| Error::Migration(format!("a migration failed: {error}")))
+}
+
+fn refuse_newer(conn: &mut Conn) -> Result<(), Error> {
+    on_backend!(&mut *conn, |c| c.setup()).map_err(Error::from)?;
+    let known = known();
+    match applied(conn)?.into_iter().find(|version| !known.contains(version)) {
+        None => Ok(()),
+        Some(version) => Err(Error::Migration(format!(
+            "the database was migrated by a newer version of enlist (step {version} is not known here); install that version or a newer one"
+        ))),
+    }
+}
+
+/// The steps that this program knows. Both folders hold the same names, so either will do.
+fn known() -> Vec<String> {
+    let migrations: Vec<Box<dyn diesel::migration::Migration<diesel::sqlite::Sqlite>>> =
+        MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE).unwrap_or_default();
+    migrations.iter().map(|migration| migration.name().version().as_owned().to_string()).collect()
+}
+
+fn applied(conn: &mut Conn) -> Result<Vec<String>, Error> {
+    let versions: Vec<MigrationVersion<'static>> = on_backend!(conn, |c| c.applied_migrations())
+        .map_err(|error| Error::Unavailable(format!("the list of migrations cannot be read: {error}")))?;
+    Ok(versions.into_iter().map(|version| version.to_string()).collect())
+}
+
+/// SQLite has no lock that outlives a transaction, and each step is one; so a file beside the database is locked.
+fn lock_file(url: &DatabaseUrl) -> Result<Option<std::fs::File>, Error> {
+    let DatabaseUrl::Sqlite(path) = url else { return Ok(None) };
+    let failed = |error: std::io::Error| Error::Unavailable(format!("{path}-migration cannot be locked: {error}"));
+    let file = std::fs::File::create(format!("{path}-migration")).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(Some(file))
+}
+
+fn lock(conn: &mut Conn) -> Result<(), Error> {
+    match conn {
+        // Released with the connection at the latest.
+        Conn::Postgres(c) => sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(c).map(drop)?,
+        Conn::Sqlite(_) => {}
+    }
+    Ok(())
+}
+
+fn unlock(conn: &mut Conn) {
+    if let Conn::Postgres(c) = conn
+        && let Err(error) = sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(c)
+    {
+        tracing::debug!(error = %error, "the migration lock goes with the connection");
+    }
+}

@@ -1,0 +1,63 @@
+//! API tokens; only the hash of each is kept.
+
+use diesel::prelude::*;
+
+use super::{Conn, Error, Tx, schema::api_tokens};
+use crate::domain::{id::TokenId, time::Timestamp, user::Role};
+
+/// One token.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_tokens, treat_none_as_default_value = false)]
+pub struct Token {
+    /// Its identifier.
+    pub id: TokenId,
+    /// What the administrator calls it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// SHA-256 of the token.
+    pub hash: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The valid token of this hash.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_valid(conn: &mut Conn, hash: &[u8]) -> Result<Option<Token>, Error> {
+    Ok(api_tokens::table
+        .filter(api_tokens::hash.eq(hash.to_vec()).and(api_tokens::revoked_at.is_null()))
+        .select(Token::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// Every token, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(conn: &mut Conn) -> Result<Vec<Token>, Error> {
+    Ok(api_tokens::table.order(api_tokens::id.asc()).select(Token::as_select()).load(conn)?)
+}
+
+/// Keeps a token.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(tx: &mut Tx<'_>, token: &Token) -> Result<(), Error> {
+    diesel::insert_into(api_tokens::table).values(token).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Takes back every valid token of this name; gives how many there were.
+///
+/// # Errors
+/// Those of the database.
+pub fn revoke(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<usize, Error> {
+    Ok(diesel::update(api_tokens::table.filter(api_tokens::name.eq(name).and(api_tokens::revoked_at.is_null())))
+        .set(api_tokens::revoked_at.eq(now))
+        .execute(&mut **tx)?)
+}

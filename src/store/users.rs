@@ -1,0 +1,157 @@
+//! Users.
+
+use diesel::prelude::*;
+
+use super::{
+    Conn, Error, Tx, lower,
+    page::{Page, PageRequest},
+    schema::{devices, group_members, users},
+};
+use crate::domain::{
+    device::EnrollmentState,
+    id::{GroupId, UserId},
+    time::Timestamp,
+    user::{Role, UserState},
+};
+
+/// One user.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub struct User {
+    /// Their identifier.
+    pub id: UserId,
+    /// Their primary address, in lower case.
+    pub email: String,
+    /// Their name.
+    pub name: String,
+    /// Where they come from: `local` or a directory.
+    pub source: String,
+    /// Their role in the console, if any.
+    pub role: Option<Role>,
+    /// Whether they take part.
+    pub state: UserState,
+    /// Argon2id, in PHC form.
+    pub password_hash: Option<String>,
+    /// They must choose a new password when they next sign in.
+    pub must_change_password: bool,
+    /// When they were created.
+    pub created_at: Timestamp,
+    /// When they were last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The user of this identifier.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
+    Ok(users::table.filter(users::id.eq(id)).select(User::as_select()).first(conn).optional()?)
+}
+
+/// The user of this address, which must be in its normal form.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, Error> {
+    Ok(users::table.filter(users::email.eq(email)).select(User::as_select()).first(conn).optional()?)
+}
+
+/// Which users are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Whose name or address contains this text.
+    pub text: Option<String>,
+    /// Who are in this group.
+    pub group: Option<GroupId>,
+    /// Who come from here.
+    pub source: Option<String>,
+}
+
+/// Users, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<UserId>) -> Result<Page<User>, Error> {
+    macro_rules! filtered {
+        ($query:expr) => {{
+            let mut query = $query.into_boxed();
+            if let Some(text) = &filter.text {
+                let pattern = super::contains(text);
+                query = query.filter(lower(users::name).like(pattern.clone()).escape('\\').or(users::email.like(pattern).escape('\\')));
+            }
+            if let Some(group) = filter.group {
+                query = query.filter(
+                    users::id.eq_any(group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id)),
+                );
+            }
+            if let Some(source) = &filter.source {
+                query = query.filter(users::source.eq(source.clone()));
+            }
+            query
+        }};
+    }
+    let total = filtered!(users::table.count()).get_result(conn)?;
+    let mut query = filtered!(users::table.select(User::as_select()));
+    if let Some(after) = page.after {
+        query = query.filter(users::id.gt(after));
+    }
+    let items = query.order(users::id.asc()).limit(page.limit + 1).load(conn)?;
+    Ok(Page::cut(items, page.limit, total, |user: &User| user.id))
+}
+
+/// The groups of one user.
+///
+/// # Errors
+/// Those of the database.
+pub fn groups(conn: &mut Conn, id: UserId) -> Result<Vec<GroupId>, Error> {
+    Ok(group_members::table
+        .filter(group_members::user_id.eq(id))
+        .order(group_members::group_id.asc())
+        .select(group_members::group_id)
+        .load(conn)?)
+}
+
+/// How many devices of one user are under management.
+///
+/// # Errors
+/// Those of the database.
+pub fn managed_devices(conn: &mut Conn, id: UserId) -> Result<i64, Error> {
+    Ok(devices::table
+        .filter(devices::user_id.eq(id).and(devices::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending])))
+        .count()
+        .get_result(conn)?)
+}
+
+/// How many users hold this role and take part.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_role(conn: &mut Conn, role: Role) -> Result<i64, Error> {
+    Ok(users::table.filter(users::role.eq(role).and(users::state.eq(UserState::Active))).count().get_result(conn)?)
+}
+
+/// Adds a user; an address that is taken is a [`Error::Conflict`].
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    diesel::insert_into(users::table).values(user).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Changes a user.
+///
+/// # Errors
+/// Those of the database.
+pub fn update(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    diesel::update(users::table.filter(users::id.eq(user.id))).set(user).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Removes a user with everything of theirs; says whether there was one.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete(tx: &mut Tx<'_>, id: UserId) -> Result<bool, Error> {
+    Ok(diesel::delete(users::table.filter(users::id.eq(id))).execute(&mut **tx)? == 1)
+}
