@@ -147,10 +147,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<i64>) -> Result<
 /// # Errors
 /// Those of the database.
 pub fn count_since(conn: &mut Conn, actor: &str, action: &str, since: Timestamp) -> Result<i64, Error> {
-    Ok(audit::table
-        .filter(audit::actor_name.eq(actor).and(audit::action.eq(action)).and(audit::at.ge(since)))
-        .count()
-        .get_result(conn)?)
+    Ok(audit::table.filter(audit::actor_name.eq(actor).and(audit::action.eq(action)).and(audit::at.ge(since))).count().get_result(conn)?)
 }
 
 /// Whether the chain holds from its first line to its last.
