@@ -130,11 +130,11 @@ impl App {
         let public = csr.key.public_key_to_der()?;
         let transaction = [request.transaction.id.as_bytes(), &[0], &public].concat();
         let transaction_hash = match proof {
-            Proof::First => self.first_transaction(&transaction, csr),
+            Proof::First => first_transaction(&transaction, csr),
             Proof::Renewal(old) => sha256(&[transaction.as_slice(), &pki::fingerprint(&old.to_der()?)].concat()).to_vec(),
         };
         if let Some(again) = certificates::of_transaction(tx, &transaction_hash)? {
-            return Ok(repeat(&again, csr)?);
+            return repeat(&again, csr);
         }
         let subject = match proof {
             Proof::First => spend(tx, csr, now)?,
@@ -144,12 +144,6 @@ impl App {
             Ok(subject) => self.issue(tx, &subject, &csr.key, transaction_hash, now).map(Ok),
             Err(declined) => Ok(Err(declined)),
         }
-    }
-
-    /// A first request is the same request again only with the same challenge: some clients name a transaction after their key.
-    fn first_transaction(&self, transaction: &[u8], csr: &Csr) -> Vec<u8> {
-        let challenge = csr.challenge.as_deref().map(secrets::hash).unwrap_or_default();
-        sha256(&[transaction, &[0], &challenge].concat()).to_vec()
     }
 
     fn issue(&self, tx: &mut Tx<'_>, subject: &Subject, key: &PKey<Public>, transaction_hash: Vec<u8>, now: Timestamp) -> Result<Vec<u8>> {
@@ -186,6 +180,12 @@ impl App {
         )?;
         Ok(der)
     }
+}
+
+/// A first request is the same request again only with the same challenge: some clients name a transaction after their key.
+fn first_transaction(transaction: &[u8], csr: &Csr) -> Vec<u8> {
+    let challenge = csr.challenge.as_deref().map(secrets::hash).unwrap_or_default();
+    sha256(&[transaction, &[0], &challenge].concat()).to_vec()
 }
 
 /// The same request again gets the same certificate, and not a second one.

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         command::{Command, Purpose},
         device::{EnrollmentState, Platform},
+        id::DeviceId,
         posture::{Fact, Posture, Source},
         time::Timestamp,
     },
@@ -76,8 +77,8 @@ impl App {
                 return Err(Error::Denied("the certificate is revoked: the device must be enrolled anew".into()));
             }
             let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
-            let mut device = app.device_for(tx, &enrollment, &channel, &message, now)?;
-            app.end_earlier(tx, &enrollment, &device, now)?;
+            let mut device = device_for(tx, &enrollment, &channel, &message, now)?;
+            end_earlier(tx, &enrollment, &device, now)?;
             commands::cancel_all(tx, enrollment.id, "the device enrolled anew", now)?;
             // The same message again, because its answer was lost, is not another generation.
             if enrollment.state != Stage::Authenticated {
@@ -96,47 +97,6 @@ impl App {
             app.forget_and_note(tx, &mut device, &enrollment, &message, now)
         })
         .await
-    }
-
-    /// The device that this is, known or new.
-    fn device_for(
-        &self,
-        tx: &mut Tx<'_>,
-        enrollment: &Enrollment,
-        channel: &Channel,
-        message: &Authenticate,
-        now: Timestamp,
-    ) -> Result<Device> {
-        let identifier = channel.id.as_str();
-        if let Some(device) = devices::find_by_identifier(tx, enrollment.user_id, identifier)? {
-            return devices::find_for_update(tx, device.id)?.ok_or(Error::NotFound("device"));
-        }
-        let device = Device::new(enrollment.user_id, identifier.to_owned(), platform_of(message), enrollment.ownership, now);
-        devices::insert(tx, &device)?;
-        // What a device calls itself is a claim. Another user's device of that name is left alone: it falls silent by itself if
-        // the phone really changed hands, and nobody can take somebody else's device out of management by naming it.
-        for other in devices::claimed_by_others(tx, enrollment.user_id, identifier)? {
-            timeline::record(tx, other, now, "identifier_reused", "Another user enrolled a device with the same identifier.", "check-in")?;
-        }
-        Ok(device)
-    }
-
-    /// Ends the enrollments that the device had before.
-    fn end_earlier(&self, tx: &mut Tx<'_>, present: &Enrollment, device: &Device, now: Timestamp) -> Result<()> {
-        if device.state == EnrollmentState::WipePending {
-            timeline::record(
-                tx,
-                device.id,
-                now,
-                "wipe_overtaken",
-                "The device enrolled anew while a wipe was pending; the wipe was withdrawn.",
-                "check-in",
-            )?;
-        }
-        for mut earlier in enrollments::others_of_device(tx, device.id, present.id)? {
-            end_enrollment(tx, &mut earlier, "the device enrolled anew", "superseded", now)?;
-        }
-        Ok(())
     }
 
     fn forget_and_note(
@@ -182,7 +142,7 @@ impl App {
             }
             enrollments::update(tx, &enrollment)?;
             app.seen.note(device_id, now);
-            if is_first { app.complete(tx, &enrollment, device_id.to_owned(), now) } else { Ok(()) }
+            if is_first { app.complete(tx, &enrollment, device_id, now) } else { Ok(()) }
         })
         .await
     }
@@ -199,7 +159,7 @@ impl App {
         Ok(())
     }
 
-    fn complete(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device_id: crate::domain::id::DeviceId, now: Timestamp) -> Result<()> {
+    fn complete(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device_id: DeviceId, now: Timestamp) -> Result<()> {
         let hours = i64::from(settings::read(tx, &self.default_sender)?.refresh_hours);
         let mut device = devices::find_for_update(tx, device_id)?.ok_or(Error::NotFound("device"))?;
         device.state = EnrollmentState::Enrolled;
@@ -218,7 +178,7 @@ impl App {
         &self,
         tx: &mut Tx<'_>,
         enrollment: &Enrollment,
-        device: crate::domain::id::DeviceId,
+        device: DeviceId,
     ) -> Result<Option<commands::QueuedCommand>> {
         let questions = [
             Command::DeviceInformation { queries: QUERIES.map(String::from).to_vec() },
@@ -258,7 +218,7 @@ impl App {
     }
 
     /// The device is no longer managed: it was wiped if that was ordered and carried out, and is retired otherwise.
-    pub(super) fn close_device(&self, tx: &mut Tx<'_>, id: crate::domain::id::DeviceId, is_wiped: bool, cause: &str) -> Result<()> {
+    pub(super) fn close_device(&self, tx: &mut Tx<'_>, id: DeviceId, is_wiped: bool, cause: &str) -> Result<()> {
         let now = self.now();
         let mut device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
         let (state, kind, text) = if is_wiped && device.state == EnrollmentState::WipePending {
@@ -329,6 +289,40 @@ impl App {
         })
         .await
     }
+}
+
+/// The device that this is, known or new.
+fn device_for(tx: &mut Tx<'_>, enrollment: &Enrollment, channel: &Channel, message: &Authenticate, now: Timestamp) -> Result<Device> {
+    let identifier = channel.id.as_str();
+    if let Some(device) = devices::find_by_identifier(tx, enrollment.user_id, identifier)? {
+        return devices::find_for_update(tx, device.id)?.ok_or(Error::NotFound("device"));
+    }
+    let device = Device::new(enrollment.user_id, identifier.to_owned(), platform_of(message), enrollment.ownership, now);
+    devices::insert(tx, &device)?;
+    // What a device calls itself is a claim. Another user's device of that name is left alone: it falls silent by itself if
+    // the phone really changed hands, and nobody can take somebody else's device out of management by naming it.
+    for other in devices::claimed_by_others(tx, enrollment.user_id, identifier)? {
+        timeline::record(tx, other, now, "identifier_reused", "Another user enrolled a device with the same identifier.", "check-in")?;
+    }
+    Ok(device)
+}
+
+/// Ends the enrollments that the device had before.
+fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &Device, now: Timestamp) -> Result<()> {
+    if device.state == EnrollmentState::WipePending {
+        timeline::record(
+            tx,
+            device.id,
+            now,
+            "wipe_overtaken",
+            "The device enrolled anew while a wipe was pending; the wipe was withdrawn.",
+            "check-in",
+        )?;
+    }
+    for mut earlier in enrollments::others_of_device(tx, device.id, present.id)? {
+        end_enrollment(tx, &mut earlier, "the device enrolled anew", "superseded", now)?;
+    }
+    Ok(())
 }
 
 /// Ends an enrollment: its commands are withdrawn and its certificates revoked.

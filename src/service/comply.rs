@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::{App, Error, Result, settings};
+use super::{App, Error, Result, queue, settings};
 use crate::{
     apple::profile::{self, Profile},
     domain::{
@@ -168,7 +168,7 @@ impl App {
     ) -> Result<QueuedCommand> {
         let queued = QueuedCommand::new(enrollment.id, device, command, purpose, self.now())?;
         commands::insert(tx, &queued)?;
-        self.wake(tx, enrollment, 0)?;
+        queue::wake(tx, enrollment, 0)?;
         Ok(queued)
     }
 

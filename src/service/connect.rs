@@ -7,6 +7,7 @@ use super::{
     App, Error, Result,
     check_in::{admit, end_enrollment},
     comply::{self, Known},
+    queue,
     signers::Fingerprint,
 };
 use crate::{
@@ -160,7 +161,7 @@ impl App {
         if commands::has_waiting(tx, session.enrollment_id)?
             && let Some(enrollment) = enrollments::find(tx, session.enrollment_id)?
         {
-            self.wake(tx, &enrollment, PUT_OFF_SECONDS)?;
+            queue::wake(tx, &enrollment, PUT_OFF_SECONDS)?;
         }
         Ok(())
     }

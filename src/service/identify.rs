@@ -51,7 +51,7 @@ pub enum CodeTried {
 /// How an invitation's link stands.
 pub enum Link {
     /// It is good; for this user.
-    Good(Invitation, User),
+    Good(Box<(Invitation, User)>),
     /// It was good once.
     Expired,
     /// It never was.
@@ -105,7 +105,7 @@ impl App {
             if now >= invitation.expires_at {
                 return Ok(Link::Expired);
             }
-            Ok(users::find(conn, invitation.user_id)?.map_or(Link::Unknown, |user| Link::Good(invitation, user)))
+            Ok(users::find(conn, invitation.user_id)?.map_or(Link::Unknown, |user| Link::Good(Box::new((invitation, user)))))
         })
         .await
     }

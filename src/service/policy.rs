@@ -135,7 +135,7 @@ impl App {
             let app = Arc::clone(self);
             let batch = self
                 .write(move |tx| {
-                    let batch = app.next_batch(tx, policy, after)?;
+                    let batch = next_batch(tx, policy, after)?;
                     for id in &batch {
                         app.reconcile_device(tx, *id, "policy")?;
                     }
@@ -149,18 +149,18 @@ impl App {
             }
         }
     }
+}
 
-    fn next_batch(&self, tx: &mut Tx<'_>, policy: Option<PolicyId>, after: Option<DeviceId>) -> Result<Vec<DeviceId>> {
-        if let Some(id) = policy {
-            return match policies::find(tx, id)? {
-                Some(policy) => Ok(policies::devices_reached(tx, &policy, after, BATCH)?),
-                None => Ok(Vec::new()),
-            };
-        }
-        let page = PageRequest { limit: BATCH - 1, after };
-        let items = devices::list_items(tx, &devices::Filter::default(), page)?;
-        Ok(items.into_iter().map(|(device, _)| device.id).collect())
+fn next_batch(tx: &mut Tx<'_>, policy: Option<PolicyId>, after: Option<DeviceId>) -> Result<Vec<DeviceId>> {
+    if let Some(id) = policy {
+        return match policies::find(tx, id)? {
+            Some(policy) => Ok(policies::devices_reached(tx, &policy, after, BATCH)?),
+            None => Ok(Vec::new()),
+        };
     }
+    let page = PageRequest { limit: BATCH - 1, after };
+    let items = devices::list_items(tx, &devices::Filter::default(), page)?;
+    Ok(items.into_iter().map(|(device, _)| device.id).collect())
 }
 
 /// Enqueues the job that brings a changed policy, or all of them, to the devices.

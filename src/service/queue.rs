@@ -12,17 +12,17 @@ use crate::store::{
 /// The kind of the jobs that wake devices through Apple's push service.
 pub const PUSH: &str = "push";
 
-impl App {
-    /// Asks for a push to a device after the commit. Several requests before it is sent become one. A device without a push
-    /// token is not woken: before its first `TokenUpdate`, and after its enrollment has ended.
-    pub(super) fn wake(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, delay_seconds: i64) -> Result<()> {
-        if enrollment.push_token.is_none() || enrollment.ended_at.is_some() {
-            return Ok(());
-        }
-        let id = enrollment.id;
-        Ok(jobs::enqueue(tx, &NewJob { kind: PUSH, key: format!("push:{id}"), payload: json!({ "enrollment": id }), delay_seconds })?)
+/// Asks for a push to a device after the commit. Several requests before it is sent become one. A device without a push
+/// token is not woken: before its first `TokenUpdate`, and after its enrollment has ended.
+pub(super) fn wake(tx: &mut Tx<'_>, enrollment: &Enrollment, delay_seconds: i64) -> Result<()> {
+    if enrollment.push_token.is_none() || enrollment.ended_at.is_some() {
+        return Ok(());
     }
+    let id = enrollment.id;
+    Ok(jobs::enqueue(tx, &NewJob { kind: PUSH, key: format!("push:{id}"), payload: json!({ "enrollment": id }), delay_seconds })?)
+}
 
+impl App {
     /// Claims the next job of these kinds for so many seconds.
     ///
     /// # Errors

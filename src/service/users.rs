@@ -12,7 +12,7 @@ use crate::{
         user::{Role, UserState, normalize_address},
     },
     store::{
-        self, Tx,
+        Tx,
         audit::{self, Entry},
         devices, groups,
         users::{self, User},

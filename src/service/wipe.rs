@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, settings};
+use super::{App, Error, Result, queue, settings};
 use crate::{
     apple::profile,
     domain::{
@@ -135,7 +135,7 @@ impl App {
         let mut queued = QueuedCommand::new(enrollment.id, device, command, purpose, self.now())?;
         queued.reason = Some(reason.to_owned());
         commands::insert(tx, &queued)?;
-        self.wake(tx, enrollment, 0)?;
+        queue::wake(tx, enrollment, 0)?;
         Ok(queued)
     }
 
