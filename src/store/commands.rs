@@ -140,9 +140,8 @@ pub fn has_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Er
 /// # Errors
 /// Those of the database.
 pub fn has_ending_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
-    let waiting = commands::table.filter(
-        commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(commands::state.eq_any(DELIVERABLE)),
-    );
+    let waiting = commands::table
+        .filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(commands::state.eq_any(DELIVERABLE)));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
