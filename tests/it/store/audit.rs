@@ -100,7 +100,8 @@ async fn a_transaction_that_fails_leaves_no_gap(db: Database) {
 async fn a_changed_line_is_found(db: Database) {
     let store = db.store();
     lines(&store, 5).await;
-    for change in ["actor_name = 'eve'", "at = at + 1", "action = 'device.lock'", "subject = '2'", "detail = '{}'", "actor_kind = 'token'"] {
+    for change in ["actor_name = 'eve'", "at = at + 1", "action = 'device.lock'", "subject = '2'", "detail = '{}'", "actor_kind = 'token'"]
+    {
         let column = change.split(' ').next().unwrap();
         db.tamper(&format!("CREATE TABLE saved AS SELECT * FROM audit WHERE sequence = 3; UPDATE audit SET {change} WHERE sequence = 3"));
         assert_eq!(verified(&store).await, Verification { is_intact: false, lines: 2, broken_at: Some(3) }, "{change}");

@@ -139,10 +139,10 @@ async fn pages_stay_whole_while_devices_come(db: Database) {
     let ids: Vec<DeviceId> = made.iter().map(|device| device.id).collect();
     let store = kept(&db, made, "ada@example.com").await;
     let page = read(&store, |c| devices::list(c, &Filter::default(), first(2))).await;
-    assert_eq!(page.items.iter().map(|(device, email)| (device.id, email.as_str())).collect::<Vec<_>>(), [
-        (ids[0], "ada@example.com"),
-        (ids[1], "ada@example.com")
-    ]);
+    assert_eq!(
+        page.items.iter().map(|(device, email)| (device.id, email.as_str())).collect::<Vec<_>>(),
+        [(ids[0], "ada@example.com"), (ids[1], "ada@example.com")]
+    );
     let cursor: DeviceId = page.next_cursor.unwrap().parse().unwrap();
     // Neither one that goes nor one that comes shifts what follows.
     let gone = ids[0];
@@ -161,10 +161,10 @@ async fn totals_count_each_kind(db: Database) {
     let store = kept(&db, made, "ada@example.com").await;
     let mut all = read(&store, |c| devices::totals(c, &Filter::default())).await;
     all.sort();
-    assert_eq!(all, [
-        (Platform::Ios, EnrollmentState::Pending, Status::Unknown, 3),
-        (Platform::Ipados, EnrollmentState::Pending, Status::Compliant, 1)
-    ]);
+    assert_eq!(
+        all,
+        [(Platform::Ios, EnrollmentState::Pending, Status::Unknown, 3), (Platform::Ipados, EnrollmentState::Pending, Status::Compliant, 1)]
+    );
     let filter = Filter { os: Some(Platform::Ipados), ..Filter::default() };
     assert_eq!(read(&store, move |c| devices::totals(c, &filter)).await.len(), 1);
 }
@@ -195,7 +195,8 @@ async fn last_seen_never_goes_back(db: Database) {
     write(&store, |tx| devices::touch(tx, &[])).await;
     // A change that was read before must not put an older time back.
     write(&store, move |tx| devices::update(tx, &before)).await;
-    let seen: Vec<_> = read(&store, move |c| devices::of_user(c, owner)).await.into_iter().rev().map(|device| device.last_seen_at).collect();
+    let seen: Vec<_> =
+        read(&store, move |c| devices::of_user(c, owner)).await.into_iter().rev().map(|device| device.last_seen_at).collect();
     assert_eq!(seen, [Some(NOW), Some(NOW.plus_seconds(9)), None]);
 }
 

@@ -67,7 +67,10 @@ async fn an_enrollment_survives_the_database(db: Database) {
     write(&store, move |tx| enrollments::insert(tx, &row)).await;
     write(&store, move |tx| enrollments::set_passcode_profile(tx, id, Some("uuid"))).await;
     let kept = read(&store, move |c| enrollments::find(c, id)).await.unwrap();
-    assert_eq!((kept.rights, kept.push_token, kept.passcode_profile.as_deref()), (AccessRights::PERSONAL, made.push_token.clone(), Some("uuid")));
+    assert_eq!(
+        (kept.rights, kept.push_token, kept.passcode_profile.as_deref()),
+        (AccessRights::PERSONAL, made.push_token.clone(), Some("uuid"))
+    );
     made.push_token = None;
     made.state = Stage::Ended;
     made.end_cause = Some("retired".into());

@@ -21,6 +21,7 @@ every_backend!(
     a_job_of_a_dead_worker_is_claimed_again_after_its_lease,
     a_worker_that_lost_its_lease_changes_nothing,
     a_worker_that_lost_its_lease_to_a_second_round_changes_nothing,
+    a_job_that_was_enqueued_after_its_lease_ran_out_survives_the_slow_worker,
     leases_go_by_the_clock_of_the_database,
 );
 
@@ -95,6 +96,17 @@ async fn a_worker_that_lost_its_lease_to_a_second_round_changes_nothing(db: Data
     assert_eq!((second_round.id, second_round.attempts), (slow.id, slow.attempts));
     finish(&store, &slow).await;
     assert_eq!(kept(&store, "a").await.unwrap().lease_until, second_round.lease_until);
+}
+
+async fn a_job_that_was_enqueued_after_its_lease_ran_out_survives_the_slow_worker(db: Database) {
+    let store = db.store();
+    enqueue(&store, job("a")).await;
+    claim(&store).await.unwrap();
+    expire_leases(&db);
+    let slow = kept(&store, "a").await.unwrap();
+    enqueue(&store, job("a")).await;
+    finish(&store, &slow).await;
+    assert!(claim(&store).await.is_some(), "the slow worker has not seen what was wanted after it began");
 }
 
 /// What the store believes the present to be, next to what this process believes.

@@ -107,9 +107,8 @@ async fn the_devices_that_a_policy_reaches_are_paged(db: Database) {
     write(&store, move |tx| devices::insert(tx, &other)).await;
     let mut made = policy("p", length(6));
     made.groups = vec![team.id, twin.id];
-    let reached = async |made: policies::Policy, after: Option<DeviceId>| {
-        read(&store, move |c| policies::devices_reached(c, &made, after, 2)).await
-    };
+    let reached =
+        async |made: policies::Policy, after: Option<DeviceId>| read(&store, move |c| policies::devices_reached(c, &made, after, 2)).await;
     assert_eq!(reached(made.clone(), None).await, of_ada[..2]);
     assert_eq!(reached(made.clone(), Some(of_ada[1])).await, of_ada[2..]);
     made.is_for_everyone = true;

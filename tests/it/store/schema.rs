@@ -90,7 +90,7 @@ fn believed() -> BTreeSet<String> {
             };
             lines.insert(line);
         } else if line.ends_with(") {") {
-            table = line.split(' ').next().unwrap().to_owned();
+            line.split(' ').next().unwrap().clone_into(&mut table);
         }
     }
     lines
@@ -134,7 +134,7 @@ fn accepted(dialect: &str) -> BTreeMap<String, Vec<String>> {
         let mut table = String::new();
         for line in std::fs::read_to_string(step).unwrap().lines().map(str::trim) {
             if let Some(rest) = line.strip_prefix("CREATE TABLE ").or_else(|| line.strip_prefix("ALTER TABLE ")) {
-                table = rest.split([' ', '(']).next().unwrap().to_owned();
+                rest.split([' ', '(']).next().unwrap().clone_into(&mut table);
             }
             if let Some((_, check)) = line.split_once("CHECK (")
                 && let Some((column, words)) = check.split_once(" IN (")
@@ -151,7 +151,18 @@ fn accepted(dialect: &str) -> BTreeMap<String, Vec<String>> {
 fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
     macro_rules! words { ($($kind:ty),+) => { [$(<$kind>::ALL.iter().map(|word| word.as_str().to_owned()).collect::<BTreeSet<_>>()),+] } }
     let known: Vec<BTreeSet<String>> = words!(
-        AuthorityKind, ActorKind, Role, UserState, Platform, Ownership, EnrollmentState, Status, Decision, Stage, Purpose, CommandState,
+        AuthorityKind,
+        ActorKind,
+        Role,
+        UserState,
+        Platform,
+        Ownership,
+        EnrollmentState,
+        Status,
+        Decision,
+        Stage,
+        Purpose,
+        CommandState,
         MailState
     )
     .into();

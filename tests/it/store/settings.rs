@@ -11,7 +11,12 @@ use enlist::store::{
 use super::fixture::{NOW, read, write};
 use crate::harness::{database::Database, every_backend};
 
-every_backend!(a_setting_is_kept_and_replaced, a_setting_is_made_once, a_setting_of_another_form_is_an_error, of_many_authorities_one_is_kept);
+every_backend!(
+    a_setting_is_kept_and_replaced,
+    a_setting_is_made_once,
+    a_setting_of_another_form_is_an_error,
+    of_many_authorities_one_is_kept
+);
 
 async fn a_setting_is_kept_and_replaced(db: Database) {
     let store = db.store();
