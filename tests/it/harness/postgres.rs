@@ -117,7 +117,7 @@ fn start_script(folder: &std::path::Path, durability: Durability) -> String {
         write!(options, " -c fsync=off -c synchronous_commit=off -c full_page_writes=off").expect("a string takes everything");
     }
     format!(
-        "trap '' INT TERM HUP
+        "trap '' INT TERM HUP PIPE
         umask 077; mkdir {folder} && cd {folder} || exit 1
         {{ '{pg_ctl}' -D {folder}/data -o '-A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync' initdb &&
           '{pg_ctl}' -D {folder}/data -l {folder}/log -o '{options}' -w -t 120 start
