@@ -3,6 +3,8 @@
 pub mod apple;
 pub mod config;
 pub mod domain;
+pub mod mail;
 pub mod pki;
+pub mod service;
 pub mod simulator;
 pub mod store;

@@ -10,5 +10,6 @@ pub mod profile;
 pub mod property_list;
 pub mod rejection;
 pub mod report;
+pub mod scep;
 #[cfg(test)]
 mod schema;

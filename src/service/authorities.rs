@@ -69,13 +69,12 @@ fn keep(tx: &mut Tx<'_>, made: &[Authority]) -> std::result::Result<(), store::E
 fn make_missing(kept: &[Authority], keys: &SealKey, organization: &str, now: Timestamp) -> Result<Vec<Authority>> {
     let find = |kind| kept.iter().find(|authority| authority.kind == kind);
     let mut made = Vec::new();
-    let device_ca = match find(AuthorityKind::DeviceCa) {
-        Some(authority) => open(authority, keys)?,
-        None => {
-            let identity = ca::create_authority(organization, now)?;
-            made.push(seal(AuthorityKind::DeviceCa, &identity, keys, now)?);
-            identity
-        }
+    let device_ca = if let Some(authority) = find(AuthorityKind::DeviceCa) {
+        open(authority, keys)?
+    } else {
+        let identity = ca::create_authority(organization, now)?;
+        made.push(seal(AuthorityKind::DeviceCa, &identity, keys, now)?);
+        identity
     };
     for kind in [AuthorityKind::ScepRa, AuthorityKind::ProfileSigner, AuthorityKind::OcspResponder] {
         if find(kind).is_some() {

@@ -46,6 +46,7 @@ pub enum Error {
 
 impl Error {
     /// A value that is not usable.
+    #[allow(clippy::needless_pass_by_value, reason = "errors and texts are given as they come")]
     pub fn invalid(field: impl Into<String>, why: impl ToString) -> Self {
         Self::Invalid { field: field.into(), why: why.to_string() }
     }

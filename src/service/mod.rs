@@ -149,6 +149,10 @@ impl App {
 #[must_use]
 pub fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let end = if rest.starts_with('[') { rest.find(']').map_or(rest.len(), |end| end.saturating_add(1)) } else { rest.find(':').unwrap_or(rest.len()) };
+    let end = if rest.starts_with('[') {
+        rest.find(']').map_or(rest.len(), |end| end.saturating_add(1))
+    } else {
+        rest.find(':').unwrap_or(rest.len())
+    };
     rest.get(..end).unwrap_or(rest)
 }

@@ -5,11 +5,7 @@ use utoipa::ToSchema;
 
 use super::{App, Error, Result};
 use crate::{
-    domain::{
-        audit::Actor,
-        id::PolicyId,
-        user::normalize_address,
-    },
+    domain::{audit::Actor, id::PolicyId, user::normalize_address},
     store::{
         self, Conn, Tx,
         audit::{self, Entry},
@@ -147,7 +143,10 @@ impl App {
             after.check()?;
             store::settings::upsert(tx, KEY, &after, now)?;
             let detail = serde_json::json!({ "before": before, "after": after });
-            audit::record(tx, &Entry { at: now, actor: &actor, action: "settings.change", subject_kind: "settings", subject: KEY.into(), detail })?;
+            audit::record(
+                tx,
+                &Entry { at: now, actor: &actor, action: "settings.change", subject_kind: "settings", subject: KEY.into(), detail },
+            )?;
             if after.organization != before.organization {
                 // The name is part of the passcode profile, so every device gets it anew.
                 super::policy::enqueue_rollout(tx, None::<PolicyId>)?;

@@ -145,6 +145,16 @@ pub fn has_ending_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<b
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
+/// Whether a command of this purpose was handed to the device, answered or not.
+///
+/// # Errors
+/// Those of the database.
+pub fn was_sent(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose) -> Result<bool, Error> {
+    let sent =
+        commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::times_sent.gt(0)));
+    Ok(diesel::select(diesel::dsl::exists(sent)).get_result(conn)?)
+}
+
 /// Whether a command of this purpose and kind waits already.
 ///
 /// # Errors

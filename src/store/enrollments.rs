@@ -175,6 +175,18 @@ pub fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<Enrollment>, Error> 
         .load(conn)?)
 }
 
+/// Enrollments whose profile was made before then and never used.
+///
+/// # Errors
+/// Those of the database.
+pub fn prepared_before(conn: &mut Conn, before: Timestamp, limit: i64) -> Result<Vec<Enrollment>, Error> {
+    Ok(enrollments::table
+        .filter(enrollments::state.eq(Stage::Prepared).and(enrollments::created_at.lt(before)))
+        .limit(limit)
+        .select(Enrollment::as_select())
+        .load(conn)?)
+}
+
 /// Adds an enrollment.
 ///
 /// # Errors

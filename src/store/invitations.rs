@@ -35,6 +35,14 @@ pub fn find_by_hash(conn: &mut Conn, hash: &[u8]) -> Result<Option<Invitation>, 
     Ok(invitations::table.filter(invitations::hash.eq(hash.to_vec())).select(Invitation::as_select()).first(conn).optional()?)
 }
 
+/// The invitation of this identifier.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(conn: &mut Conn, id: InvitationId) -> Result<Option<Invitation>, Error> {
+    Ok(invitations::table.filter(invitations::id.eq(id)).select(Invitation::as_select()).first(conn).optional()?)
+}
+
 /// The newest invitation of a user.
 ///
 /// # Errors

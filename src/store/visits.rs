@@ -51,6 +51,14 @@ pub fn find_by_hash(conn: &mut Conn, hash: &[u8], now: Timestamp) -> Result<Opti
         .optional()?)
 }
 
+/// The visit of this identifier.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(conn: &mut Conn, id: VisitId) -> Result<Option<Visit>, Error> {
+    Ok(visits::table.filter(visits::id.eq(id)).select(Visit::as_select()).first(conn).optional()?)
+}
+
 /// Begins a visit.
 ///
 /// # Errors

@@ -1,0 +1,217 @@
+//! Messages from templates: each mail is a subject, a text and an HTML form of the same words.
+
+use std::sync::LazyLock;
+
+use handlebars::Handlebars;
+use lettre::{
+    Message,
+    message::{Mailbox, MultiPart, header},
+};
+use serde::Serialize;
+
+use crate::domain::{id::MailId, time::Timestamp};
+
+/// A mail that the server sends, with what its templates need.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Template {
+    /// Asks a user to enroll.
+    Invitation {
+        /// The organization's name.
+        organization: String,
+        /// The user's name.
+        name: String,
+        /// The plain link to the portal. It enrolls nobody by itself.
+        link: String,
+        /// Until when the link works, as a date.
+        until: String,
+    },
+    /// Carries a code.
+    Code {
+        /// The organization's name.
+        organization: String,
+        /// The eight digits.
+        code: String,
+        /// The same in two groups of four.
+        spaced: String,
+        /// For how many minutes it works.
+        minutes: i64,
+        /// The portal's host, for the browser that fills the code in by itself.
+        host: String,
+    },
+}
+
+impl Template {
+    /// The word for this mail.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Invitation { .. } => "invitation",
+            Self::Code { .. } => "code",
+        }
+    }
+}
+
+/// A message that was made.
+pub struct Composed {
+    /// Its subject.
+    pub subject: String,
+    /// `Message-ID` without its angle brackets.
+    pub message_id: String,
+    /// The message as it goes over the wire.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a message could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// A template is wrong.
+    #[error("the template of the mail '{0}' failed")]
+    Template(&'static str, #[source] Box<handlebars::RenderError>),
+    /// An address is not one.
+    #[error("'{0}' is not a mail address")]
+    Address(String),
+    /// The message could not be put together.
+    #[error("a mail could not be put together")]
+    Build(#[from] lettre::error::Error),
+}
+
+/// From whom to whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// The sender's address; never empty.
+    pub sender: &'a str,
+    /// The name beside it.
+    pub sender_name: &'a str,
+    /// The recipient's address.
+    pub recipient: &'a str,
+}
+
+/// Makes a message. The `Message-ID` follows from `id`, so that it stays the same however often the message is sent.
+///
+/// # Errors
+/// An address is not one.
+pub fn compose(id: MailId, template: &Template, envelope: Envelope<'_>, now: Timestamp) -> Result<Composed, ComposeError> {
+    let render = |part: &str| {
+        TEMPLATES
+            .render(&format!("{}/{part}", template.name()), template)
+            .map_err(|error| ComposeError::Template(template.name(), Box::new(error)))
+    };
+    let address = |text: &str| text.parse::<lettre::Address>().map_err(|_| ComposeError::Address(text.to_owned()));
+    let subject = render("subject")?.trim().to_owned();
+    let sender = address(envelope.sender)?;
+    let message_id = format!("{id}@{}", sender.domain());
+    let sent_at = std::time::UNIX_EPOCH + now.since(Timestamp::default());
+    let message = Message::builder()
+        .from(Mailbox::new(Some(envelope.sender_name.to_owned()), sender))
+        .to(Mailbox::new(None, address(envelope.recipient)?))
+        .subject(&subject)
+        .date(sent_at)
+        .message_id(Some(format!("<{message_id}>")))
+        .header(AutoSubmitted)
+        .multipart(MultiPart::alternative_plain_html(render("text")?, render("html")?))?;
+    Ok(Composed { subject, message_id, bytes: message.formatted() })
+}
+
+/// `Auto-Submitted: auto-generated` (RFC 3834): nobody's absence notice should answer.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl header::Header for AutoSubmitted {
+    fn name() -> header::HeaderName {
+        header::HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> header::HeaderValue {
+        header::HeaderValue::new(Self::name(), "auto-generated".into())
+    }
+}
+
+static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+    let mut templates = Handlebars::new();
+    templates.set_strict_mode(true);
+    macro_rules! register {
+        ($($mail:literal),+) => { $(
+            register_plain(&mut templates, concat!($mail, "/subject"), include_str!(concat!("templates/", $mail, "/subject.txt.hbs")));
+            register_plain(&mut templates, concat!($mail, "/text"), include_str!(concat!("templates/", $mail, "/body.txt.hbs")));
+            register_html(&mut templates, concat!($mail, "/html"), include_str!(concat!("templates/", $mail, "/body.html.hbs")));
+        )+ };
+    }
+    register!("invitation", "code");
+    templates
+});
+
+/// Text is not HTML: what a name contains must arrive as it is, so such templates use triple braces.
+fn register_plain(templates: &mut Handlebars<'static>, name: &str, text: &str) {
+    register_html(templates, name, text);
+}
+
+fn register_html(templates: &mut Handlebars<'static>, name: &str, text: &str) {
+    if let Err(error) = templates.register_template_string(name, text) {
+        // The templates are part of the program; a test renders each of them.
+        tracing::error!(template = name, error = %error, "a mail template is wrong");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENVELOPE: Envelope<'_> = Envelope { sender: "it@example.com", sender_name: "Example Ltd", recipient: "ada@example.com" };
+
+    fn text_of(template: &Template) -> String {
+        let id = MailId::from_bytes([7; 16]);
+        String::from_utf8(compose(id, template, ENVELOPE, Timestamp::from_millis(1_790_000_000_000)).unwrap().bytes).unwrap()
+    }
+
+    #[test]
+    fn an_invitation_carries_a_plain_link_in_both_forms() {
+        let text = text_of(&Template::Invitation {
+            organization: "Example & Sons".into(),
+            name: "Ada <Lovelace>".into(),
+            link: "https://enroll.example.com/enroll/abc".into(),
+            until: "2026-12-06".into(),
+        });
+        assert_eq!(text.matches("https://enroll.example.com/enroll/abc").count(), 3, "{text}");
+        assert!(text.contains("Auto-Submitted: auto-generated") && text.contains("From: \"Example Ltd\" <it@example.com>"), "{text}");
+        assert!(text.contains("Ada <Lovelace>") && text.contains("Ada &lt;Lovelace&gt;"), "{text}");
+    }
+
+    #[test]
+    fn a_code_ends_with_the_line_that_browsers_understand() {
+        let text = text_of(&Template::Code {
+            organization: "Example".into(),
+            code: "12345678".into(),
+            spaced: "1234 5678".into(),
+            minutes: 10,
+            host: "enroll.example.com".into(),
+        });
+        assert!(text.contains("@enroll.example.com #12345678"), "{text}");
+        assert!(!text.contains("http"), "a mail with a code has no link: {text}");
+    }
+
+    #[test]
+    fn the_message_id_follows_from_the_mail() {
+        let template = Template::Invitation { organization: "E".into(), name: "A".into(), link: "l".into(), until: "u".into() };
+        let id = MailId::new();
+        let compose = || compose(id, &template, ENVELOPE, Timestamp::from_millis(0)).unwrap();
+        assert_eq!(compose().message_id, compose().message_id);
+        assert_eq!(compose().message_id, format!("{id}@example.com"));
+    }
+
+    #[test]
+    fn a_line_break_in_a_name_starts_no_header() {
+        let envelope = Envelope { sender_name: "Evil\r\nBcc: eve@example.com", ..ENVELOPE };
+        let template =
+            Template::Invitation { organization: "E\r\nBcc: x@y.z".into(), name: "A".into(), link: "l".into(), until: "u".into() };
+        if let Ok(composed) = compose(MailId::new(), &template, envelope, Timestamp::from_millis(0)) {
+            let text = String::from_utf8(composed.bytes).unwrap();
+            let headers = text.split("\r\n\r\n").next().unwrap();
+            assert!(!headers.lines().any(|line| line.starts_with("Bcc")), "{headers}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Mail: messages made from templates, and the ways that they leave. Nothing here knows the database; the outbox does.
+
+use std::{future::Future, pin::Pin};
+
+pub mod folder;
+pub mod message;
+
+/// A message ready to leave.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Envelope sender.
+    pub sender: String,
+    /// Envelope recipient.
+    pub recipient: String,
+    /// `Message-ID` without its angle brackets.
+    pub message_id: String,
+    /// The message as it goes over the wire.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a message did not leave.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// Trying again later may work.
+    #[error("{0}")]
+    Temporary(String),
+    /// It will never be taken.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+/// What a delivery gives in the end.
+pub type Delivery<'a> = Pin<Box<dyn Future<Output = Result<(), DeliveryError>> + Send + 'a>>;
+
+/// A way for messages to leave.
+pub trait Mailer: Send + Sync {
+    /// Hands a message over. A message that was handed over may be handed over again after a crash; it has the same
+    /// `Message-ID` then.
+    fn deliver<'a>(&'a self, message: &'a Outgoing) -> Delivery<'a>;
+}

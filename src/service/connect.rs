@@ -1,0 +1,250 @@
+//! The command channel: a device says what became of the last command and gets the next. One transaction for each message; a
+//! device that has nothing to say and nothing to do costs two queries and no write.
+
+use std::sync::Arc;
+
+use super::{
+    App, Error, Result,
+    check_in::{admit, end_enrollment},
+    comply::{self, Known},
+    queue,
+    signers::Fingerprint,
+};
+use crate::{
+    apple::{
+        self,
+        report::{ErrorItem, Report},
+    },
+    domain::{
+        command::{Answer, Command, CommandState, Purpose},
+        device::EnrollmentState,
+        id::{CommandId, DeviceId},
+        posture::Posture,
+    },
+    store::{
+        Tx,
+        commands::{self, Conclusion, Offer, QueuedCommand},
+        devices,
+        enrollments::{self, Session, Stage},
+        timeline,
+    },
+};
+
+/// Seconds after which a device that put a command off, and then did another, is woken again.
+const PUT_OFF_SECONDS: i64 = 600;
+/// Most bytes of an answer that are kept for people to read.
+const LONGEST_ANSWER: usize = 256 * 1024;
+
+impl App {
+    /// Takes a device's report and gives the next command, encoded, or nothing.
+    ///
+    /// A command is handed out again until it is answered; an answer counts once, however often it comes.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] where the certificate may not speak for the device, [`Error::Conflict`] before the enrollment is complete.
+    pub async fn report_and_next(self: &Arc<Self>, fingerprint: Fingerprint, report: Report) -> Result<Option<Vec<u8>>> {
+        let app = Arc::clone(self);
+        self.write(move |tx| {
+            let now = app.now();
+            let session = admit(tx, &fingerprint, &report.channel, now)?;
+            let (Some(device), Stage::Enrolled) = (session.device_id, session.stage) else {
+                return Err(Error::Conflict("the device asked for commands before its TokenUpdate".into()));
+            };
+            app.seen.note(device, now);
+            if report.channel.user.is_some() {
+                // Users of a shared device have no commands of their own.
+                return Ok(None);
+            }
+            let has_ended = match report.status.answer() {
+                Some(answer) => app.take_answer(tx, &session, device, &report, answer)?,
+                None => false,
+            };
+            if has_ended { Ok(None) } else { app.hand_out(tx, &session, device, report.status.answer()) }
+        })
+        .await
+    }
+
+    /// Notes an answer and lets everything follow from it; says whether the enrollment ended with it.
+    fn take_answer(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, report: &Report, answer: Answer) -> Result<bool> {
+        let id = report.command_uuid.as_deref().and_then(|id| id.parse::<CommandId>().ok());
+        let found = id.map(|id| commands::find_of_enrollment(tx, session.enrollment_id, id)).transpose()?.flatten();
+        let Some(command) = found else {
+            tracing::info!(device = %device, command = report.command_uuid, "an answer to a command that is not known was ignored");
+            return Ok(false);
+        };
+        let Some(state) = command.state.after(answer) else { return Ok(false) };
+        let conclusion = Conclusion { state, error: describe(&report.errors, answer), answer: kept_answer(report) };
+        if !commands::conclude(tx, command.id, &conclusion, self.now())? {
+            return Ok(false);
+        }
+        if state == CommandState::Failed {
+            self.note_failure(tx, device, &command, conclusion.error.as_deref())?;
+        }
+        if answer == Answer::Acknowledged {
+            let facts = report.facts(self.now());
+            if facts != Posture::default() {
+                self.absorb(tx, device, facts, command.kind.as_str())?;
+            }
+        }
+        self.follow(tx, session, device, &command, state)
+    }
+
+    fn note_failure(&self, tx: &mut Tx<'_>, device: DeviceId, command: &QueuedCommand, error: Option<&str>) -> Result<()> {
+        let text = format!("The command {} failed: {}", command.kind, error.unwrap_or("the device gave no reason"));
+        Ok(timeline::record(tx, device, self.now(), "command_failed", text, "device")?)
+    }
+
+    /// What follows from a finished command beyond its facts.
+    fn follow(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, command: &QueuedCommand, state: CommandState) -> Result<bool> {
+        let is_done = state == CommandState::Acknowledged;
+        match command.purpose {
+            Purpose::Policy if is_done && command.kind == "install_profile" => {
+                let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
+                self.doubt_passcode(tx, device)?;
+                self.ask_for_facts(tx, &enrollment, device)?;
+                Ok(false)
+            }
+            Purpose::SelectiveWipeEnd | Purpose::FullWipe if is_done => self.close(tx, session, device, true, "device"),
+            Purpose::Retire if is_done => self.close(tx, session, device, false, "device"),
+            _ => Ok(false),
+        }
+    }
+
+    /// What was said about the passcode before the policy's profile was installed says nothing about the policy.
+    fn doubt_passcode(&self, tx: &mut Tx<'_>, device: DeviceId) -> Result<()> {
+        let mut posture = crate::store::postures::get(tx, device)?;
+        posture.passcode_compliant = None;
+        posture.passcode_compliant_with_profiles = None;
+        crate::store::postures::upsert(tx, device, &posture, self.now())?;
+        self.reconcile_device(tx, device, "policy installed")
+    }
+
+    fn close(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, is_wiped: bool, cause: &str) -> Result<bool> {
+        let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
+        let why = if is_wiped { "the device was wiped" } else { "the device was retired" };
+        end_enrollment(tx, &mut enrollment, why, "cessation_of_operation", self.now())?;
+        self.close_device(tx, device, is_wiped, cause)?;
+        Ok(true)
+    }
+
+    /// Takes over new facts about a device and reaches a new verdict.
+    pub(super) fn absorb(&self, tx: &mut Tx<'_>, device: DeviceId, facts: Posture, cause: &str) -> Result<()> {
+        let now = self.now();
+        let mut known = Known::get(tx, self, device)?;
+        known.posture.absorb(facts);
+        crate::store::postures::upsert(tx, device, &known.posture, now)?;
+        comply::take_over(&mut known.device, &known.posture);
+        comply::seen_now(&mut known.device, now);
+        self.reconcile(tx, known, cause)
+    }
+
+    /// Finds the next command and marks it as handed out.
+    fn hand_out(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, answer: Option<Answer>) -> Result<Option<Vec<u8>>> {
+        let is_ending = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
+        let offer = Offer { includes_put_off: answer.is_none(), is_ending_only: is_ending };
+        let next = commands::next(tx, session.enrollment_id, offer)?;
+        let Some(command) = next else {
+            // With NotNow as the last word the device comes back by itself; after another answer it does not.
+            if answer.is_some_and(|answer| answer != Answer::NotNow) {
+                self.wake_for_put_off(tx, session)?;
+            }
+            return Ok(None);
+        };
+        if command.purpose == Purpose::SelectiveWipeEnd && has_wipe_before(tx, session)? {
+            return Ok(None);
+        }
+        self.encode(tx, session, device, &command)
+    }
+
+    /// A device that put something off and then did something else has to be woken for it.
+    fn wake_for_put_off(&self, tx: &mut Tx<'_>, session: &Session) -> Result<()> {
+        if commands::has_waiting(tx, session.enrollment_id)?
+            && let Some(enrollment) = enrollments::find(tx, session.enrollment_id)?
+        {
+            queue::wake(tx, &enrollment, PUT_OFF_SECONDS)?;
+        }
+        Ok(())
+    }
+
+    fn encode(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, queued: &QueuedCommand) -> Result<Option<Vec<u8>>> {
+        let command = queued.command()?;
+        let token = match command {
+            Command::ClearPasscode => {
+                let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
+                self.unlock_token(&enrollment)?
+            }
+            _ => None,
+        };
+        match apple::command::encode(&queued.id.to_string().to_uppercase(), &command, token.as_deref()) {
+            Ok(bytes) => Ok(commands::mark_sent(tx, queued.id, self.now())?.then_some(bytes)),
+            Err(error) => {
+                // It would block everything behind it for ever.
+                let why = format!("the command cannot be sent: {error}");
+                tracing::error!(command = %queued.id, error = %error, "a queued command cannot be encoded");
+                let conclusion = Conclusion { state: CommandState::Failed, error: Some(why.clone()), answer: None };
+                commands::conclude(tx, queued.id, &conclusion, self.now())?;
+                self.note_failure(tx, device, queued, Some(&why))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks devices that were silent for a while how they are; gives how many there were.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn refresh_due(self: &Arc<Self>, limit: i64) -> Result<usize> {
+        let now = self.now();
+        let due = self.read(move |conn| devices::due_for_refresh(conn, now, limit)).await?;
+        for id in &due {
+            let (app, id) = (Arc::clone(self), *id);
+            self.write(move |tx| app.refresh(tx, id).map(drop)).await?;
+        }
+        Ok(due.len())
+    }
+
+    /// Asks one device how it is, and notes when to ask again.
+    pub(super) fn refresh(&self, tx: &mut Tx<'_>, id: DeviceId) -> Result<Option<QueuedCommand>> {
+        let hours = i64::from(super::settings::read(tx, &self.default_sender)?.refresh_hours);
+        let mut device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
+        let enrollment = device.enrollment_id.map(|id| enrollments::find(tx, id)).transpose()?.flatten();
+        let Some(enrollment) =
+            enrollment.filter(|enrollment| enrollment.state == Stage::Enrolled && device.state == EnrollmentState::Enrolled)
+        else {
+            device.refresh_at = None;
+            devices::update(tx, &device)?;
+            return Ok(None);
+        };
+        device.refresh_at = Some(self.now().plus_seconds(hours * 3600));
+        devices::update(tx, &device)?;
+        self.ask_for_facts(tx, &enrollment, id)
+    }
+}
+
+/// Whether profiles are still to be removed before the enrollment profile may go.
+fn has_wipe_before(tx: &mut Tx<'_>, session: &Session) -> Result<bool> {
+    Ok(commands::is_waiting(tx, session.enrollment_id, Purpose::SelectiveWipe, "remove_profile")?)
+}
+
+/// What went wrong, for people: the device's own words and, where there is one, a hint.
+fn describe(errors: &[ErrorItem], answer: Answer) -> Option<String> {
+    match answer {
+        Answer::Acknowledged | Answer::NotNow => None,
+        Answer::FormatError => Some("the device did not understand the command".into()),
+        Answer::Error => {
+            let texts = errors.iter().map(|error| {
+                let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                format!("{} {}: {}{hint}", error.domain, error.code, error.text)
+            });
+            Some(texts.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty())
+        }
+    }
+}
+
+/// The answer as JSON text, for people to read; a very long one is left out.
+fn kept_answer(report: &Report) -> Option<String> {
+    if report.results.details.is_empty() {
+        return None;
+    }
+    serde_json::to_string(&report.results.details).ok().filter(|text| text.len() <= LONGEST_ANSWER)
+}

@@ -1,0 +1,300 @@
+//! From an identified person to an enrollment profile, and the progress that the page shows afterwards.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{App, Error, Result, check_in::end_enrollment, secrets::Secret, settings};
+use crate::{
+    apple::profile::{
+        enrollment::{EnrollmentProfile, Mode},
+        ota::ProfileService,
+        scep::Scep,
+    },
+    domain::{
+        audit::Actor,
+        device::Ownership,
+        enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION},
+        id::{ChallengeId, EnrollmentId, UserId, VisitId},
+        rights::AccessRights,
+        time::Timestamp,
+    },
+    store::{
+        Conn, Tx,
+        audit::{self, Entry},
+        certificates::{self, Challenge},
+        devices::{self, Device},
+        enrollments::{self, Enrollment, Stage},
+        users::{self, User},
+        visits::{self, Visit},
+    },
+};
+
+/// Where a visit stands, and so which page it sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Nobody has said who they are.
+    Address,
+    /// A code was sent.
+    Code,
+    /// The person has to read and agree.
+    Consent,
+    /// The profile can be downloaded, once.
+    Profile,
+    /// The profile was downloaded; the device has not been heard of.
+    Install,
+    /// The device has begun.
+    Installing,
+    /// The device is enrolled.
+    Done,
+    /// The profile was not used in time.
+    TooLate,
+}
+
+/// A visit with everything that its page shows.
+pub struct Progress {
+    /// Where it stands.
+    pub step: Step,
+    /// The visit.
+    pub visit: Visit,
+    /// Who it is, once proved.
+    pub user: Option<User>,
+    /// The device, once it has shown itself.
+    pub device: Option<Device>,
+}
+
+impl App {
+    /// Where a visit stands.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn progress(&self, visit: Visit) -> Result<Progress> {
+        let now = self.now();
+        self.read(move |conn: &mut Conn| {
+            let user = visit.user_id.map(|id| users::find(conn, id)).transpose()?.flatten();
+            let enrollment = visit.enrollment_id.map(|id| enrollments::find(conn, id)).transpose()?.flatten();
+            let device =
+                enrollment.as_ref().and_then(|enrollment| enrollment.device_id).map(|id| devices::find(conn, id)).transpose()?.flatten();
+            let step = step_of(&visit, user.is_some(), enrollment.as_ref(), now);
+            Ok(Progress { step, visit, user, device })
+        })
+        .await
+    }
+
+    /// Notes that the person has read what the organization will be able to do, and agrees.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] before the mailbox was proved.
+    pub async fn consent(&self, visit: VisitId) -> Result<()> {
+        let now = self.now();
+        self.write(move |tx| {
+            let mut visit = proved(tx, visit)?;
+            visit.consent_version = Some(CONSENT_VERSION.to_owned());
+            visit.consented_at = Some(now);
+            Ok(visits::update(tx, &visit)?)
+        })
+        .await
+    }
+
+    /// Lets a visit begin again from the code, for another device or after a profile that was not used.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn restart_visit(&self, visit: VisitId) -> Result<()> {
+        self.write(move |tx| {
+            let mut visit = visits::find(tx, visit)?.ok_or(Error::NotFound("visit"))?;
+            (visit.user_id, visit.email) = (None, None);
+            (visit.consent_version, visit.consented_at) = (None, None);
+            (visit.enrollment_id, visit.profile_taken_at) = (None, None);
+            Ok(visits::update(tx, &visit)?)
+        })
+        .await
+    }
+
+    /// Makes the enrollment profile of a visit, which is possible once.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] before mailbox and consent, [`Error::Conflict`] the second time.
+    pub async fn take_profile(self: &Arc<Self>, visit: VisitId) -> Result<Vec<u8>> {
+        let app = Arc::clone(self);
+        self.write(move |tx| {
+            let visit = proved(tx, visit)?;
+            let (Some(user), Some(version), Some(at)) = (visit.user_id, visit.consent_version.clone(), visit.consented_at) else {
+                return Err(Error::Denied("the profile is given only after the person has agreed".into()));
+            };
+            let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+            let (enrollment, secret) = app.prepare(tx, &user, visit.ownership, Some((version, at)))?;
+            if !visits::take_profile(tx, visit.id, enrollment.id, app.now())? {
+                return Err(Error::Conflict("the profile was downloaded already; begin again to get another".into()));
+            }
+            app.first_profile(tx, &enrollment, &user, &secret)
+        })
+        .await
+    }
+
+    /// Makes an enrollment profile for a user, to be handed over by an administrator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn profile_for_user(self: &Arc<Self>, actor: Actor, user: UserId, ownership: Ownership) -> Result<Vec<u8>> {
+        let app = Arc::clone(self);
+        self.write(move |tx| {
+            let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+            let (enrollment, secret) = app.prepare(tx, &user, ownership, None)?;
+            let detail = json!({ "email": user.email, "ownership": ownership, "enrollment": enrollment.id });
+            audit::record(
+                tx,
+                &Entry {
+                    at: app.now(),
+                    actor: &actor,
+                    action: "user.enrollment_profile",
+                    subject_kind: "user",
+                    subject: user.id.to_string(),
+                    detail,
+                },
+            )?;
+            app.first_profile(tx, &enrollment, &user, &secret)
+        })
+        .await
+    }
+
+    /// Prepares an enrollment with its one-time right to a certificate.
+    fn prepare(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &User,
+        ownership: Ownership,
+        consent: Option<(String, Timestamp)>,
+    ) -> Result<(Enrollment, Secret)> {
+        let now = self.now();
+        let (consent_version, consented_at) = consent.unzip();
+        let enrollment = Enrollment {
+            id: EnrollmentId::new(),
+            user_id: user.id,
+            device_id: None,
+            generation: 0,
+            ownership,
+            rights: AccessRights::for_ownership(ownership),
+            state: Stage::Prepared,
+            is_user_enrollment: false,
+            consent_version,
+            consented_at,
+            fingerprint: None,
+            topic: None,
+            push_token: None,
+            push_magic: None,
+            sealed_unlock_token: None,
+            is_awaiting_configuration: false,
+            sealed_bootstrap_token: None,
+            passcode_profile: None,
+            created_at: now,
+            enrolled_at: None,
+            ended_at: None,
+            end_cause: None,
+        };
+        enrollments::insert(tx, &enrollment)?;
+        let secret = Secret::generate("")?;
+        certificates::insert_challenge(
+            tx,
+            &Challenge {
+                id: ChallengeId::new(),
+                hash: secret.hash.clone(),
+                enrollment_id: enrollment.id,
+                common_name: enrollment.id.to_string(),
+                email: user.email.clone(),
+                created_at: now,
+                expires_at: now.plus_seconds(CHALLENGE_SECONDS),
+                spent_at: None,
+            },
+        )?;
+        Ok((enrollment, secret))
+    }
+
+    /// The first profile that the device gets: the enrollment itself, or the question what it is.
+    fn first_profile(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, user: &User, secret: &Secret) -> Result<Vec<u8>> {
+        let settings = settings::read(tx, &self.default_sender)?;
+        if !settings.ota_enrollment {
+            return self.enrollment_profile(tx, enrollment, user, &secret.text);
+        }
+        let service = ProfileService {
+            reverse_dns: self.reverse_dns.clone(),
+            organization: settings.organization,
+            url: format!("{}/enroll/ota", self.public_url),
+            challenge: secret.text.clone(),
+        };
+        let profile = service.profile().map_err(|error| Error::internal("making the profile service", error))?;
+        self.sign(&profile.xml)
+    }
+
+    /// The signed enrollment profile.
+    pub(super) fn enrollment_profile(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, user: &User, challenge: &str) -> Result<Vec<u8>> {
+        let organization = settings::read(tx, &self.default_sender)?.organization;
+        let profile = EnrollmentProfile {
+            reverse_dns: self.reverse_dns.clone(),
+            organization: organization.clone(),
+            server_url: format!("{}/mdm/connect", self.public_url),
+            checkin_url: format!("{}/mdm/checkin", self.public_url),
+            scep: self.scep_payload(organization, user, enrollment, challenge)?,
+            topic: super::setup::push_topic(tx, self.now())?,
+            rights: enrollment.rights,
+            sign_message: true,
+            check_out_when_removed: true,
+            mode: Mode::Device,
+            trusted_root_der: Some(self.authorities.device_ca.certificate.to_der()?),
+        };
+        let profile = profile.profile().map_err(|error| Error::internal("making the enrollment profile", error))?;
+        self.sign(&profile.xml)
+    }
+
+    pub(super) fn scep_payload(&self, organization: String, user: &User, enrollment: &Enrollment, challenge: &str) -> Result<Scep> {
+        tracing::debug!(user = %user.id, enrollment = %enrollment.id, "a SCEP payload is made");
+        Ok(Scep {
+            url: format!("{}/scep", self.public_url),
+            challenge: challenge.to_owned(),
+            organization,
+            subject_common_name: enrollment.id.to_string(),
+            ca_certificate_der: self.authorities.device_ca.certificate.to_der()?,
+        })
+    }
+
+    /// Ends enrollments whose profile was never used; gives how many there were.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_unused_enrollments(self: &Arc<Self>, limit: i64) -> Result<usize> {
+        let now = self.now();
+        self.write(move |tx| {
+            let unused = enrollments::prepared_before(tx, now.plus_days(-1), limit)?;
+            let count = unused.len();
+            for mut enrollment in unused {
+                end_enrollment(tx, &mut enrollment, "the profile was not used", "cessation_of_operation", now)?;
+            }
+            Ok(count)
+        })
+        .await
+    }
+}
+
+fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
+    let visit = visits::find(tx, visit)?.ok_or(Error::NotFound("visit"))?;
+    if visit.user_id.is_none() {
+        return Err(Error::Denied("the mailbox has to be proved first".into()));
+    }
+    Ok(visit)
+}
+
+fn step_of(visit: &Visit, is_proved: bool, enrollment: Option<&Enrollment>, now: Timestamp) -> Step {
+    match enrollment {
+        Some(enrollment) => match enrollment.state {
+            Stage::Enrolled => Step::Done,
+            Stage::Authenticated => Step::Installing,
+            Stage::Ended => Step::TooLate,
+            Stage::Prepared if now > enrollment.created_at.plus_seconds(CHALLENGE_SECONDS) => Step::TooLate,
+            Stage::Prepared => Step::Install,
+        },
+        None if !is_proved && visit.email.is_some() => Step::Code,
+        None if !is_proved => Step::Address,
+        None if visit.consented_at.is_none() => Step::Consent,
+        None => Step::Profile,
+    }
+}

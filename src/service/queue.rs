@@ -1,0 +1,82 @@
+//! Jobs from the side of the use cases: what is enqueued after a commit, and how the runner claims and finishes it.
+
+use serde_json::json;
+
+use super::{App, Result};
+use crate::store::{
+    Tx,
+    enrollments::Enrollment,
+    jobs::{self, Job, NewJob},
+};
+
+/// The kind of the jobs that wake devices through Apple's push service.
+pub const PUSH: &str = "push";
+
+/// Asks for a push to a device after the commit. Several requests before it is sent become one. A device without a push
+/// token is not woken: before its first `TokenUpdate`, and after its enrollment has ended.
+pub(super) fn wake(tx: &mut Tx<'_>, enrollment: &Enrollment, delay_seconds: i64) -> Result<()> {
+    if enrollment.push_token.is_none() || enrollment.ended_at.is_some() {
+        return Ok(());
+    }
+    let id = enrollment.id;
+    Ok(jobs::enqueue(tx, &NewJob { kind: PUSH, key: format!("push:{id}"), payload: json!({ "enrollment": id }), delay_seconds })?)
+}
+
+impl App {
+    /// Claims the next job of these kinds for so many seconds.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn claim_job(&self, kinds: &'static [&'static str], lease_seconds: i64) -> Result<Option<Job>> {
+        self.write(move |tx| Ok(jobs::claim(tx, kinds, lease_seconds)?)).await
+    }
+
+    /// Finishes a job.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn finish_job(&self, job: Job) -> Result<()> {
+        self.write(move |tx| Ok(jobs::finish(tx, &job)?)).await
+    }
+
+    /// Lets a failed job wait for so many seconds, or gives it up.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn put_off_job(&self, job: Job, error: String, delay_seconds: Option<i64>) -> Result<()> {
+        self.write(move |tx| Ok(jobs::put_off(tx, &job, &error, delay_seconds)?)).await
+    }
+
+    /// Enqueues work that comes back by itself, such as the sweep.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn enqueue_recurring(&self, kind: &'static str, delay_seconds: i64) -> Result<()> {
+        self.write(move |tx| Ok(jobs::enqueue(tx, &NewJob { kind, key: kind.into(), payload: json!({}), delay_seconds })?)).await
+    }
+
+    /// Writes down when devices were last seen. What cannot be written is kept for the next time.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn flush_seen(&self) -> Result<()> {
+        let seen = self.seen.take();
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let written = seen.clone();
+        let result = self.write(move |tx| Ok(crate::store::devices::touch(tx, &written)?)).await;
+        if result.is_err() {
+            self.seen.put_back(seen);
+        }
+        result
+    }
+
+    /// Whether the database answers and has every migration.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_ready(&self) -> Result<bool> {
+        Ok(self.read(crate::store::migrate::is_current).await?)
+    }
+}

@@ -1,0 +1,101 @@
+//! Lets devices go: one, or all of a user. The certificate is revoked and access cut at once; the device removes the enrollment
+//! profile, and everything that came with it, when it next comes.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{App, Error, Result, check_in::end_enrollment};
+use crate::{
+    apple::profile,
+    domain::{
+        audit::Actor,
+        command::{Command, Purpose},
+        device::EnrollmentState,
+        id::{DeviceId, UserId},
+    },
+    store::{
+        Tx,
+        audit::{self, Entry},
+        commands::{self, QueuedCommand},
+        devices, enrollments, timeline, users,
+    },
+};
+
+impl App {
+    /// Lets a device go; gives the command that tells the device.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] where the device is not managed.
+    pub async fn retire(self: &Arc<Self>, actor: Actor, device: DeviceId) -> Result<QueuedCommand> {
+        let app = Arc::clone(self);
+        self.write(move |tx| {
+            let queued = app
+                .retire_one(tx, device, &actor, "retired by an administrator")?
+                .ok_or_else(|| Error::Conflict("the device is not enrolled, or a wipe of it is under way".into()))?;
+            let detail = json!({ "command": queued.id });
+            audit::record(
+                tx,
+                &Entry {
+                    at: app.now(),
+                    actor: &actor,
+                    action: "device.retire",
+                    subject_kind: "device",
+                    subject: device.to_string(),
+                    detail,
+                },
+            )?;
+            Ok(queued)
+        })
+        .await
+    }
+
+    fn retire_one(&self, tx: &mut Tx<'_>, id: DeviceId, actor: &Actor, why: &str) -> Result<Option<QueuedCommand>> {
+        let mut device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
+        let enrollment = device.enrollment_id.map(|id| enrollments::find_for_update(tx, id)).transpose()?.flatten();
+        let Some(enrollment) = enrollment.filter(|_| device.state == EnrollmentState::Enrolled) else { return Ok(None) };
+        commands::cancel_all(tx, enrollment.id, "the device was retired", self.now())?;
+        let command = Command::RemoveProfile { identifier: profile::enrollment::identifier(&self.reverse_dns) };
+        let queued = self.queue_with_reason(tx, &enrollment, id, &command, Purpose::Retire, why)?;
+        self.cut_off(tx, &mut device, &enrollment, EnrollmentState::Retired)?;
+        timeline::record(tx, id, self.now(), "retired", "The device was let go.", &actor.name)?;
+        Ok(Some(queued))
+    }
+
+    /// Ends every enrollment of a user: those that are complete, and those that are under way. Without confirmation nothing
+    /// happens and the error says how many devices would lose access.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] without confirmation.
+    pub async fn revoke_enrollments(self: &Arc<Self>, actor: Actor, user: UserId, is_confirmed: bool) -> Result<usize> {
+        let app = Arc::clone(self);
+        self.write(move |tx| {
+            users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+            let devices = devices::of_user(tx, user)?;
+            let affected = devices.iter().filter(|device| device.state == EnrollmentState::Enrolled).count();
+            if !is_confirmed {
+                return Err(Error::Conflict(format!(
+                    "{affected} device(s) of this user would lose access at once and would have to be enrolled again; repeat the call with \"confirm\": true"
+                )));
+            }
+            let mut revoked = 0_usize;
+            for device in devices {
+                if app.retire_one(tx, device.id, &actor, "all enrollments of the user were revoked")?.is_some() {
+                    revoked = revoked.saturating_add(1);
+                }
+            }
+            for mut enrollment in enrollments::of_user(tx, user)? {
+                if enrollment.state != enrollments::Stage::Enrolled {
+                    end_enrollment(tx, &mut enrollment, "all enrollments of the user were revoked", "privilege_withdrawn", app.now())?;
+                }
+            }
+            let detail = json!({ "revoked": revoked });
+            audit::record(
+                tx,
+                &Entry { at: app.now(), actor: &actor, action: "user.revoke_enrollments", subject_kind: "user", subject: user.to_string(), detail },
+            )?;
+            Ok(revoked)
+        })
+        .await
+    }
+}

@@ -1,0 +1,203 @@
+//! The two wipes. Access is cut and the certificate revoked when a wipe is ordered; the device is told when it next comes.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{App, Error, Result, queue, settings};
+use crate::{
+    apple::profile,
+    domain::{
+        audit::Actor,
+        command::{Command, EraseOptions, Purpose},
+        device::{EnrollmentState, WipeRefusal, WipeScope, WipeTarget},
+        id::DeviceId,
+        rights::AccessRights,
+    },
+    store::{
+        Tx,
+        audit::{self, Entry},
+        certificates,
+        commands::{self, QueuedCommand},
+        devices::{self, Device},
+        enrollments::{self, Enrollment},
+        postures, timeline,
+    },
+};
+
+/// The window of the limit on wipes, in minutes.
+const WINDOW_MINUTES: i64 = 20;
+
+/// What an administrator asks for.
+#[derive(Debug, Clone)]
+pub struct WipeOrder {
+    /// Which wipe.
+    pub scope: WipeScope,
+    /// Why; kept in the audit log.
+    pub reason: String,
+    /// The device's serial number, or its identifier where it has none, typed by the administrator.
+    pub confirm: String,
+    /// Options of a full wipe.
+    pub options: EraseOptions,
+}
+
+impl App {
+    /// Orders a wipe.
+    ///
+    /// In one transaction: everything that waited for the device is withdrawn, the wipe is queued, the certificate revoked,
+    /// access cut, and a line written to the audit log. Gives the command that completes the wipe.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] where the confirmation does not match; [`Error::Conflict`] where the device cannot
+    /// be wiped this way; [`Error::TooMany`] past the limit of the administrator.
+    pub async fn wipe(self: &Arc<Self>, actor: Actor, device: DeviceId, order: WipeOrder) -> Result<QueuedCommand> {
+        let app = Arc::clone(self);
+        self.write(move |tx| {
+            let mut device = devices::find_for_update(tx, device)?.ok_or(Error::NotFound("device"))?;
+            confirm(&device, &order)?;
+            let enrollment = device.enrollment_id.map(|id| enrollments::find_for_update(tx, id)).transpose()?.flatten();
+            may_wipe(tx, &device, enrollment.as_ref(), order.scope)?;
+            let Some(enrollment) = enrollment else { return Err(refused(WipeRefusal::NotManaged(device.state))) };
+            app.within_limit(tx, &actor)?;
+            let last = app.queue_wipe(tx, &enrollment, &device, &order)?;
+            app.cut_off(tx, &mut device, &enrollment, EnrollmentState::WipePending)?;
+            app.tell(tx, &actor, &device, &order, &last)?;
+            Ok(last)
+        })
+        .await
+    }
+
+    /// Revokes the certificates of a device and blocks it, whatever the device itself does next.
+    pub(super) fn cut_off(&self, tx: &mut Tx<'_>, device: &mut Device, enrollment: &Enrollment, state: EnrollmentState) -> Result<()> {
+        certificates::revoke_of_enrollment(tx, enrollment.id, None, "privilege_withdrawn", self.now())?;
+        device.state = state;
+        device.refresh_at = None;
+        devices::update(tx, device)?;
+        self.reconcile_device(tx, device.id, "administrator")
+    }
+
+    fn queue_wipe(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device: &Device, order: &WipeOrder) -> Result<QueuedCommand> {
+        commands::cancel_all(tx, enrollment.id, "a wipe was ordered", self.now())?;
+        if order.scope == WipeScope::Full {
+            return self.queue_with_reason(
+                tx,
+                enrollment,
+                device.id,
+                &Command::EraseDevice(order.options.clone()),
+                Purpose::FullWipe,
+                &order.reason,
+            );
+        }
+        let last = profile::enrollment::identifier(&self.reverse_dns);
+        if enrollment.rights.allows(AccessRights::MANAGE_PROFILES) {
+            for identifier in self.managed_profiles(tx, enrollment, device)?.into_iter().filter(|identifier| *identifier != last) {
+                self.queue_with_reason(
+                    tx,
+                    enrollment,
+                    device.id,
+                    &Command::RemoveProfile { identifier },
+                    Purpose::SelectiveWipe,
+                    &order.reason,
+                )?;
+            }
+        }
+        self.queue_with_reason(
+            tx,
+            enrollment,
+            device.id,
+            &Command::RemoveProfile { identifier: last },
+            Purpose::SelectiveWipeEnd,
+            &order.reason,
+        )
+    }
+
+    /// The profiles that the server has installed: those that the device reported, and the one that was queued last.
+    fn managed_profiles(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device: &Device) -> Result<Vec<String>> {
+        let posture = postures::get(tx, device.id)?;
+        let mut identifiers: Vec<String> =
+            posture.managed_profiles.map(|fact| fact.value.into_iter().map(|profile| profile.identifier).collect()).unwrap_or_default();
+        let passcode = profile::passcode::identifier(&self.reverse_dns);
+        if enrollment.passcode_profile.is_some() && !identifiers.contains(&passcode) {
+            identifiers.push(passcode);
+        }
+        Ok(identifiers)
+    }
+
+    pub(super) fn queue_with_reason(
+        &self,
+        tx: &mut Tx<'_>,
+        enrollment: &Enrollment,
+        device: DeviceId,
+        command: &Command,
+        purpose: Purpose,
+        reason: &str,
+    ) -> Result<QueuedCommand> {
+        let mut queued = QueuedCommand::new(enrollment.id, device, command, purpose, self.now())?;
+        queued.reason = Some(reason.to_owned());
+        commands::insert(tx, &queued)?;
+        queue::wake(tx, enrollment, 0)?;
+        Ok(queued)
+    }
+
+    fn within_limit(&self, tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
+        let limit = i64::from(settings::read(tx, &self.default_sender)?.wipe_limit);
+        let ordered = audit::count_since(tx, &actor.name, "device.wipe", self.now().plus_seconds(-WINDOW_MINUTES * 60))?;
+        if limit == 0 || ordered < limit {
+            return Ok(());
+        }
+        Err(Error::TooMany {
+            why: format!(
+                "{ordered} wipes were ordered in your name within {WINDOW_MINUTES} minutes, which is the limit; wait, or let an administrator raise wipe_limit in the settings"
+            ),
+            retry_after_seconds: 60,
+        })
+    }
+
+    fn tell(&self, tx: &mut Tx<'_>, actor: &Actor, device: &Device, order: &WipeOrder, command: &QueuedCommand) -> Result<()> {
+        let now = self.now();
+        let text = match order.scope {
+            WipeScope::Selective => "A selective wipe was ordered: company data goes, the person's own stays.",
+            WipeScope::Full => "A full wipe was ordered: the device is reset to its factory state.",
+        };
+        timeline::record(tx, device.id, now, "wipe_ordered", text, &actor.name)?;
+        let detail = json!({ "scope": order.scope, "reason": order.reason, "command": command.id, "serial": device.serial });
+        Ok(audit::record(
+            tx,
+            &Entry { at: now, actor, action: "device.wipe", subject_kind: "device", subject: device.id.to_string(), detail },
+        )?)
+    }
+}
+
+/// The administrator must have typed what is printed on the device.
+fn confirm(device: &Device, order: &WipeOrder) -> Result<()> {
+    let expected = device.serial.clone().unwrap_or_else(|| device.id.to_string());
+    if order.confirm.trim() != expected {
+        let what = if device.serial.is_some() { "serial number" } else { "id" };
+        return Err(Error::invalid("confirm", format!("must be the {what} of the device, so that no other device is wiped by mistake")));
+    }
+    let reason = order.reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 {
+        return Err(Error::invalid("reason", "must say in 1 to 500 characters why the device is wiped"));
+    }
+    Ok(())
+}
+
+/// A wipe that failed on the device may be ordered again; one that is under way may not.
+fn may_wipe(tx: &mut Tx<'_>, device: &Device, enrollment: Option<&Enrollment>, scope: WipeScope) -> Result<()> {
+    let has_failed = match enrollment {
+        Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(tx, enrollment.id)?,
+        _ => false,
+    };
+    let target = WipeTarget {
+        platform: device.platform,
+        ownership: device.ownership,
+        state: if has_failed { EnrollmentState::Enrolled } else { device.state },
+        rights: enrollment.map_or(AccessRights::from_bits(0), |enrollment| enrollment.rights),
+        is_user_enrollment: enrollment.is_some_and(|enrollment| enrollment.is_user_enrollment),
+    };
+    target.may_wipe(scope).map_err(refused)
+}
+
+fn refused(why: WipeRefusal) -> Error {
+    Error::Conflict(why.to_string())
+}
