@@ -3,6 +3,7 @@
 pub mod apple;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod mail;
 pub mod pki;
 pub mod service;

@@ -1,0 +1,4 @@
+//! Everything that is reached over HTTP.
+
+pub mod page;
+pub mod portal;
