@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn times_are_told_the_way_people_tell_them() {
         let now = Timestamp::from_millis(1_790_000_000_000);
-        let told = |seconds| ago(now.plus_seconds(-seconds), now);
+        let told = |seconds: i64| ago(now.plus_seconds(-seconds), now);
         assert_eq!(told(5), "Less than a minute ago");
         assert_eq!(told(61), "A minute ago");
         assert_eq!(told(3_599), "59 minutes ago");

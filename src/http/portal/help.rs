@@ -14,6 +14,7 @@ const TOPICS: [(&str, &str, &str); 4] = [
 ];
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each opens one of the instructions")]
 struct HelpView<'a> {
     organization: &'a str,
     own_address: String,

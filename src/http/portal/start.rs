@@ -40,6 +40,7 @@ pub struct AddressForm {
 
 /// What the first page shows.
 #[derive(Debug, Default, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one paragraph that is shown or not")]
 struct StartView {
     device: &'static str,
     needs_safari: bool,
@@ -98,10 +99,8 @@ fn dead_link(visitor: &Visitor, has_expired: bool) -> HttpResponse {
     struct View {
         has_expired: bool,
     }
-    let (status, title) = match has_expired {
-        true => (StatusCode::GONE, "This invitation has expired"),
-        false => (StatusCode::NOT_FOUND, "This link does not work"),
-    };
+    let (status, title) =
+        if has_expired { (StatusCode::GONE, "This invitation has expired") } else { (StatusCode::NOT_FOUND, "This link does not work") };
     let mut frame = visitor.frame(title);
     frame.has_error = true;
     visitor.page(status, "portal/link", &frame, &View { has_expired })

@@ -80,7 +80,7 @@ impl Stage {
             store: Store::open(&url, 4).unwrap(),
             keys,
             authorities,
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            clock: Arc::<Hands>::clone(&clock),
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
             public_url: public_url.to_owned(),
         }));

@@ -3,16 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{http::StatusCode, web};
+use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
 
 use super::{
     COMPUTER, URL,
     stage::{ADA, IPHONE, Person, Stage},
 };
 use crate::{
-    domain::{device::Ownership, rights::AccessRights, user::UserState},
+    domain::{device::Ownership, rights::AccessRights, time::Timestamp, user::UserState},
     http::portal::limit::Limiter,
     service::users::UserChange,
-    simulator::{mailbox::Mailbox, portal::Owner, transport::Browser, transport::Trust},
+    simulator::{
+        mailbox::Mailbox,
+        portal::Owner,
+        transport::{Browser, Trust},
+    },
 };
 
 #[actix_web::test]
@@ -99,20 +104,29 @@ async fn somebody_who_was_disabled_meanwhile_goes_no_further() {
     }
 }
 
+fn tls(now: Timestamp) -> SslAcceptorBuilder {
+    let identity = crate::pki::ca::self_signed_server(&["localhost"], now).unwrap();
+    let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    tls.set_certificate(&identity.certificate).unwrap();
+    tls.set_private_key(&identity.key).unwrap();
+    tls
+}
+
 #[actix_web::test]
 async fn the_simulated_person_finds_the_way_over_the_network() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Over TLS, because a profile with a plain address is not made.
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     let stage = Stage::new(&url).await;
     let (data, limiter) = (web::Data::from(Arc::clone(&stage.app)), web::Data::new(Limiter::default()));
     let server = actix_web::HttpServer::new(move || {
         actix_web::App::new().app_data(data.clone()).app_data(limiter.clone()).configure(crate::http::portal::configure)
     });
-    let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
+    let server = server.workers(1).disable_signals().listen_openssl(listener, tls(stage.app.now())).unwrap().run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
     let owner = Owner {
-        browser: Browser::new(&Trust::System, IPHONE).unwrap(),
+        browser: Browser::new(&Trust::Anybody, IPHONE).unwrap(),
         mailbox: Mailbox::new(stage.folder.join("outbox"), Duration::from_secs(20)),
         address: ADA.into(),
         ownership: None,
