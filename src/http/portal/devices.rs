@@ -115,7 +115,7 @@ const fn verdict(status: Status) -> (&'static str, &'static str) {
 const fn access(decision: Decision) -> &'static str {
     match decision {
         Decision::Allow => "Allowed",
-        Decision::Quarantine => "On hold until the check is complete",
+        Decision::Quarantine => "On hold",
         Decision::Block => "Blocked",
     }
 }

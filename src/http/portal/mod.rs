@@ -4,9 +4,10 @@
 //! Looking changes nothing: `GET` and `HEAD` write nothing at all, because mail scanners follow links. A visit begins with the
 //! first form, and only in a browser that has shown that it keeps cookies.
 
-use actix_web::{Resource, middleware::from_fn, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, http::StatusCode, middleware::from_fn, web};
 
 use super::page;
+use crate::service::App;
 
 pub mod browser;
 mod code;
@@ -43,6 +44,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(seen("/devices", devices::get_devices));
     // Last, because its pattern covers the others.
     add(seen("/enroll/{token}", start::get_invitation));
+}
+
+/// What is shown at an address that does not exist; for the server's default service.
+pub async fn get_nothing(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    problem::Problem::of_status(StatusCode::NOT_FOUND).page(&request, app.public_url().starts_with("https://"))
 }
 
 /// A page that is looked at: `HEAD` does what `GET` does.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{devices::DeviceView, problem::Problem, visitor::Visitor};
 use crate::{
-    domain::{compliance::Status, enrollment::CHALLENGE_SECONDS},
+    domain::{access::Decision, compliance::Status, enrollment::CHALLENGE_SECONDS},
     service::{Error, enroll::Step},
 };
 
@@ -15,11 +15,14 @@ const LOOK_AGAIN_SECONDS: u32 = 3;
 const AWAIT_VERDICT_SECONDS: u32 = 10;
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one part of the page that is shown or not")]
 struct ProgressView<'a> {
     organization: &'a str,
     is_installing: bool,
     is_done: bool,
     is_too_late: bool,
+    /// The device is enrolled, but something keeps it out.
+    must_mend: bool,
     minutes: i64,
     device: Option<DeviceView>,
 }
@@ -41,6 +44,7 @@ pub async fn get_progress(visitor: Visitor) -> Result<HttpResponse, Problem> {
         is_installing: step == Step::Installing,
         is_done: step == Step::Done,
         is_too_late: step == Step::TooLate,
+        must_mend: device.is_some_and(|device| device.compliance == Status::Noncompliant && device.access != Decision::Allow),
         minutes: CHALLENGE_SECONDS / 60,
         device: device.map(|device| DeviceView::of(device, visitor.app.now())).transpose().map_err(Error::from)?,
     };

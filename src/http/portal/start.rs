@@ -48,6 +48,7 @@ struct StartView {
     has_ended: bool,
     is_invited: bool,
     resume: Option<Resume>,
+    asks_address: bool,
     email: String,
     invitation: String,
     error: Option<String>,
@@ -113,6 +114,7 @@ fn show(mut visitor: Visitor, mut view: StartView, claimed: Option<&str>, status
         visitor.browser.device = Device::Ipad;
     }
     view.resume = resume(&visitor);
+    view.asks_address = matches!(visitor.step(), Step::Address | Step::Code);
     view.device = device_word(visitor.browser.device);
     view.needs_safari = visitor.browser.needs_safari();
     view.is_unrecognized = visitor.browser.device == Device::Unknown;

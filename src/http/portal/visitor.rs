@@ -77,11 +77,8 @@ impl Visitor {
             Some(visit) => Some(app.progress(visit).await?),
             None => None,
         };
-        let user = progress.as_ref().and_then(|progress| progress.user.as_ref());
-        if user.is_some_and(|user| user.state != UserState::Active) {
-            let text = "Your account does not take part any more. Ask your help desk if you think that this is wrong.";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "This is not possible", text));
-        }
+        // Somebody who was disabled meanwhile is nobody again; saying more would tell what an unknown address is not told.
+        let progress = progress.filter(|progress| progress.user.as_ref().is_none_or(|user| user.state == UserState::Active));
         Ok(Self { app, browser, organization, progress, has_cookie: secret.is_some() })
     }
 

@@ -54,7 +54,7 @@ async fn an_enrolled_device_is_shown_with_what_is_wrong_and_what_to_do() {
     ada.take_profile(&stage).await;
     enroll(&stage);
     let done = ada.get(&stage, "/enroll/progress").await.body;
-    assert!(done.contains("data-enlist=\"done\"") && done.contains("shortly"));
+    assert!(done.contains("data-enlist=\"done\"") && done.contains("stay closed until"));
     let devices = ada.get(&stage, "/devices").await.body;
     for page in [&done, &devices] {
         for text in ["iPhone 15", "iOS 18.1", "2 minutes ago", "No passcode is set", "Set a passcode in Settings", "has to be mended"] {

@@ -56,7 +56,7 @@ async fn scanners_that_look_and_send_forms_change_nothing() {
 #[actix_web::test]
 async fn every_answer_carries_the_headers_that_guard_it() {
     let stage = Stage::new(URL).await;
-    for path in PAGES.into_iter().chain(["/enroll/help/nothing", "/enroll/unknown-token"]) {
+    for path in PAGES.into_iter().chain(["/enroll/help/nothing", "/enroll/unknown-token", "/nothing"]) {
         let answer = Person::with(IPHONE).get(&stage, path).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{path}");

@@ -43,6 +43,8 @@ async fn a_person_walks_from_the_invitation_to_the_profile_and_gets_it_once() {
     assert_eq!(ada.post(&stage, "/enroll/consent", &[]).await.status, StatusCode::BAD_REQUEST);
     ada.post(&stage, "/enroll/consent", &[("consent", "yes")]).await;
 
+    let start = ada.get(&stage, &link).await.body;
+    assert!(start.contains("href=\"/enroll/profile\"") && start.contains("data-enlist=\"restart\"") && !start.contains("name=\"email\""));
     assert!(ada.get(&stage, "/enroll/profile").await.body.contains("data-enlist=\"profile\""));
     let profile = ada.post(&stage, "/enroll/apple", &[]).await;
     assert_eq!((profile.status, profile.header("content-type")), (StatusCode::OK, "application/x-apple-aspen-config"));
@@ -99,9 +101,11 @@ async fn somebody_who_was_disabled_meanwhile_goes_no_further() {
     ada.prove(&stage).await;
     let change = UserChange { state: Some(UserState::Disabled), ..UserChange::default() };
     stage.app.change_user(crate::domain::audit::Actor::server(), stage.ada, change).await.unwrap();
-    for path in ["/enroll/consent", "/devices", "/"] {
-        assert_eq!(ada.get(&stage, path).await.status, StatusCode::FORBIDDEN, "{path}");
+    for path in ["/enroll/consent", "/enroll/profile", "/devices"] {
+        assert_eq!(ada.get(&stage, path).await.header("location"), "/?note=ended", "{path}");
     }
+    assert_eq!(ada.post(&stage, "/enroll/apple", &[]).await.header("location"), "/?note=ended");
+    assert!(ada.get(&stage, "/").await.body.contains("name=\"email\""));
 }
 
 fn tls(now: Timestamp) -> SslAcceptorBuilder {
