@@ -1,2 +1,7 @@
-//! Enlist.
-fn main() {}
+//! The `enlist` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    enlist::cli::run()
+}

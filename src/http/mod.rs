@@ -1,4 +1,34 @@
-//! Everything that is reached over HTTP.
+//! The doors: every address is reachable from this page, grouped by who asks.
 
+use actix_web::web;
+
+pub mod api;
+pub mod client;
+pub mod device;
+pub mod extract;
+pub mod health;
+pub mod layer;
+pub mod limits;
+pub mod metrics;
 pub mod page;
 pub mod portal;
+
+/// All addresses of the public port.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.app_data(web::PayloadConfig::new(4 * 1024 * 1024));
+    // load balancers, Prometheus
+    config.service(web::resource("/healthz").get(health::is_alive));
+    config.service(web::resource("/readyz").get(health::is_ready));
+    config.service(web::resource("/metrics").get(health::show_metrics));
+    // devices
+    device::configure(config);
+    // programs
+    api::configure(config);
+}
+
+/// The addresses of the port where devices come with a client certificate.
+pub fn configure_device_port(config: &mut web::ServiceConfig) {
+    config.app_data(web::PayloadConfig::new(4 * 1024 * 1024));
+    config.service(web::resource("/healthz").get(health::is_alive));
+    device::configure_management(config);
+}

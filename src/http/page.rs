@@ -48,10 +48,6 @@ fn compile() -> Result<Handlebars<'static>, Box<TemplateError>> {
     Ok(registry)
 }
 
-/// Identifies one request in the log; whoever numbers requests puts it into the request's extensions, and error pages show it.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// One entry of the list that shows how far a walk of several pages has come.
 #[derive(Debug, Clone, Serialize)]
 pub struct Stop {

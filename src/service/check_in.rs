@@ -29,7 +29,7 @@ const UNLOCK_TOKEN: &str = "unlock token";
 const BOOTSTRAP_TOKEN: &str = "bootstrap token";
 
 /// The queries of `DeviceInformation` that the server needs answered.
-pub(super) const QUERIES: [&str; 8] =
+pub const QUERIES: [&str; 8] =
     ["DeviceName", "OSVersion", "BuildVersion", "ModelName", "Model", "ProductName", "SerialNumber", "IsSupervised"];
 
 /// Finds the enrollment of a certificate and decides whether its holder may speak for the device that it names.

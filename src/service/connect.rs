@@ -146,7 +146,7 @@ impl App {
         let Some(command) = next else {
             // With NotNow as the last word the device comes back by itself; after another answer it does not.
             if answer.is_some_and(|answer| answer != Answer::NotNow) {
-                self.wake_for_put_off(tx, session)?;
+                wake_for_put_off(tx, session)?;
             }
             return Ok(None);
         };
@@ -154,16 +154,6 @@ impl App {
             return Ok(None);
         }
         self.encode(tx, session, device, &command)
-    }
-
-    /// A device that put something off and then did something else has to be woken for it.
-    fn wake_for_put_off(&self, tx: &mut Tx<'_>, session: &Session) -> Result<()> {
-        if commands::has_waiting(tx, session.enrollment_id)?
-            && let Some(enrollment) = enrollments::find(tx, session.enrollment_id)?
-        {
-            queue::wake(tx, &enrollment, PUT_OFF_SECONDS)?;
-        }
-        Ok(())
     }
 
     fn encode(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, queued: &QueuedCommand) -> Result<Option<Vec<u8>>> {
@@ -219,6 +209,16 @@ impl App {
         devices::update(tx, &device)?;
         self.ask_for_facts(tx, &enrollment, id)
     }
+}
+
+/// A device that put something off and then did something else has to be woken for it.
+fn wake_for_put_off(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
+    if commands::has_waiting(tx, session.enrollment_id)?
+        && let Some(enrollment) = enrollments::find(tx, session.enrollment_id)?
+    {
+        queue::wake(tx, &enrollment, PUT_OFF_SECONDS)?;
+    }
+    Ok(())
 }
 
 /// Whether profiles are still to be removed before the enrollment profile may go.

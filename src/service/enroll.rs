@@ -257,6 +257,15 @@ impl App {
         })
     }
 
+    /// Forgets visits that ended a day ago or earlier, with their codes.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn purge_visits(&self) -> Result<usize> {
+        let before = self.now().plus_days(-1);
+        self.write(move |tx| Ok(visits::purge(tx, before)?)).await
+    }
+
     /// Ends enrollments whose profile was never used; gives how many there were.
     ///
     /// # Errors

@@ -19,11 +19,13 @@ mod error;
 pub mod groups;
 pub mod identify;
 pub mod invite;
+pub mod ota;
 pub mod outbox;
 pub mod policy;
 pub mod queue;
 pub mod report;
 pub mod retire;
+pub mod revocation;
 pub mod secrets;
 pub mod seen;
 pub mod settings;
@@ -59,6 +61,8 @@ pub struct App {
     signers: signers::Signers,
     /// Signed profiles by their UUID: each content is signed once.
     signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
+    /// The last revocation list and when it was made.
+    crl: Mutex<Option<(Timestamp, Arc<Vec<u8>>)>>,
     /// Rings when a job was enqueued here.
     jobs_waiting: Notify,
 }
@@ -97,6 +101,7 @@ impl App {
             seen: seen::Seen::default(),
             signers: signers::Signers::default(),
             signed_profiles: Mutex::new(LruCache::new(capacity)),
+            crl: Mutex::new(None),
             jobs_waiting: Notify::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use plist::Value;
 
-use super::{Base, Payload, Profile, ProfileError, https, scep::Scep};
+use super::{Base, Payload, Profile, ProfileError, scep::Scep, web_address};
 use crate::{apple::command::With, domain::rights::AccessRights};
 
 const BASE: &[u8] = include_bytes!("../../../profiles/apple/enrollment.mobileconfig");
@@ -77,8 +77,8 @@ impl EnrollmentProfile {
     }
 
     fn management(&self, base: &mut Base, identifier: &str, identity_uuid: &str) -> Result<Payload, ProfileError> {
-        https("ServerURL", &self.server_url)?;
-        https("CheckInURL", &self.checkin_url)?;
+        web_address("ServerURL", &self.server_url)?;
+        web_address("CheckInURL", &self.checkin_url)?;
         if self.topic.strip_prefix("com.apple.mgmt.").is_none_or(str::is_empty) {
             return Err(ProfileError::Invalid { key: "Topic", why: "must begin with com.apple.mgmt." });
         }

@@ -3,7 +3,7 @@
 
 use plist::{Dictionary, Value};
 
-use super::{Payload, Profile, ProfileError, https};
+use super::{Payload, Profile, ProfileError, web_address};
 use crate::apple::{
     command::With,
     field::{DecodeError, Fields, MOST_CHARACTERS, Secret},
@@ -32,7 +32,7 @@ impl ProfileService {
     /// # Errors
     /// The address does not begin with `https://`.
     pub fn profile(&self) -> Result<Profile, ProfileError> {
-        https("URL", &self.url)?;
+        web_address("URL", &self.url)?;
         let identifier = format!("{}.profile-service", self.reverse_dns);
         let attributes = ATTRIBUTES.iter().map(|name| Value::from(*name)).collect();
         let content = Dictionary::new().with("URL", self.url.as_str()).with("DeviceAttributes", Value::Array(attributes));

@@ -87,7 +87,7 @@ fn what_apple_would_refuse_is_refused_here() {
         change(&mut profile);
         assert!(matches!(profile.profile(), Err(ProfileError::Invalid { .. })));
     };
-    refused(|profile| profile.server_url = "http://mdm.example.com".into());
+    refused(|profile| profile.server_url = "ftp://mdm.example.com".into());
     refused(|profile| profile.checkin_url = String::new());
     refused(|profile| profile.topic = "com.example".into());
     refused(|profile| profile.rights = AccessRights::from_bits(0));
@@ -177,7 +177,7 @@ fn the_profile_service_asks_for_what_the_next_phase_reads() {
     let content = profile["PayloadContent"].as_dictionary().unwrap();
     assert_eq!(content["Challenge"].as_string(), Some("secret"));
     assert!(content["DeviceAttributes"].as_array().unwrap().contains(&Value::from("UDID")));
-    assert!(ProfileService { url: "http://x".into(), ..service }.profile().is_err());
+    assert!(ProfileService { url: "file:///x".into(), ..service }.profile().is_err());
 }
 
 #[test]

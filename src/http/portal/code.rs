@@ -4,12 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    limit::{Limiter, client_address},
+    limit::Limiter,
     problem::Problem,
     visitor::{Visitor, see},
 };
 use crate::{
     domain::enrollment::{CODE_SECONDS, CODE_TRIES},
+    http::client::client_address,
     service::{
         enroll::Step,
         identify::{CodeAsked, CodeTried},

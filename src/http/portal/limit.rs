@@ -6,7 +6,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use actix_web::HttpRequest;
 use lru::LruCache;
 
 use crate::domain::time::Timestamp;
@@ -71,12 +70,6 @@ fn network_of(address: IpAddr) -> IpAddr {
         }
         v4 @ IpAddr::V4(_) => v4,
     }
-}
-
-/// The address that a request comes from. Headers that claim another are not believed.
-#[must_use]
-pub fn client_address(request: &HttpRequest) -> IpAddr {
-    request.peer_addr().map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip())
 }
 
 #[cfg(test)]

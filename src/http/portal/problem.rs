@@ -4,13 +4,16 @@
 use std::fmt;
 
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
 use serde::Serialize;
 
 use crate::{
-    http::page::{self, Frame, RequestId},
+    http::{
+        layer::trace::RequestId,
+        page::{self, Frame},
+    },
     service,
 };
 
@@ -111,7 +114,7 @@ impl Problem {
         }
         self.log();
         let frame = Frame { title: self.title.into(), organization: "Device enrollment".into(), has_error: true, ..Frame::default() };
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).filter(|_| self.status.is_server_error());
+        let request_id = RequestId::of(request).filter(|_| self.status.is_server_error());
         let view = View { text: &self.text, link: self.link, request_id };
         let mut response = page::render(self.status, "portal/problem", &frame, &view, is_https);
         if let Some(seconds) = self.retry_after_seconds {

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     browser::Device,
-    limit::{Limiter, client_address},
+    limit::Limiter,
     problem::{Problem, sentence},
     qr,
     visitor::{Visitor, see},
 };
 use crate::{
     domain::{enrollment::VISIT_SECONDS, id::VisitId, user::normalize_address},
+    http::client::client_address,
     service::{
         Error,
         enroll::Step,

@@ -1,0 +1,74 @@
+//! Puts a server together: migrates the database, reads or makes the keys, and gives the [`App`].
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+
+use crate::{
+    config::{Config, MailRoute},
+    domain::time::Clock,
+    mail::{Mailer, folder::Folder},
+    pki::seal::SealKey,
+    service::{self, App, Parts, authorities, settings::Settings},
+    store::{self, DatabaseUrl, Store, migrate},
+};
+
+/// How long a database that does not answer yet is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Makes everything that a server or a command needs.
+///
+/// # Errors
+/// The database does not answer, or its secrets were sealed under another key; the text says what to do.
+pub fn app(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<App>> {
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("data-dir: the folder {} cannot be made", config.data_dir.display()))?;
+    if let DatabaseUrl::Sqlite(path) = &config.database_url
+        && let Some(folder) = std::path::Path::new(path).parent()
+    {
+        std::fs::create_dir_all(folder).with_context(|| format!("database-url: the folder {} cannot be made", folder.display()))?;
+    }
+    migrate_patiently(&config.database_url)?;
+    let keys = SealKey::load_or_create(&config.secret_key_file)?;
+    let authorities =
+        authorities::load_or_create(&config.database_url, &keys, &Settings::default().organization, clock.now()).map_err(explain_key)?;
+    Ok(Arc::new(App::new(Parts {
+        store: Store::open(&config.database_url, config.database_connections)?,
+        keys,
+        authorities,
+        clock,
+        mailer: mailer(&config.mail)?,
+        public_url: config.public_url.clone(),
+    })))
+}
+
+/// A database server may come up after this one.
+fn migrate_patiently(url: &DatabaseUrl) -> anyhow::Result<()> {
+    let began = std::time::Instant::now();
+    loop {
+        match migrate::forward(url) {
+            Ok(0) => return Ok(()),
+            Ok(steps) => {
+                tracing::info!(steps, "the database was migrated");
+                return Ok(());
+            }
+            Err(store::Error::Unavailable(why)) if matches!(url, DatabaseUrl::Postgres(_)) && began.elapsed() < PATIENCE => {
+                tracing::warn!(why, "the database does not answer; waiting");
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            Err(error) => return Err(error).context("database-url: the database cannot be used"),
+        }
+    }
+}
+
+fn explain_key(error: service::Error) -> anyhow::Error {
+    anyhow::Error::from(error)
+        .context("the secrets in the database were sealed under another key: give the key file that belongs to it as secret-key-file")
+}
+
+fn mailer(route: &MailRoute) -> anyhow::Result<Arc<dyn Mailer>> {
+    match route {
+        MailRoute::Folder(path) => Ok(Arc::new(Folder::new(path.clone()))),
+        MailRoute::Smtp(url) => Ok(Arc::new(crate::mail::smtp::Smtp::new(url).context("smtp-url")?)),
+    }
+}

@@ -1,0 +1,228 @@
+//! `enlist serve`: the server itself, from its first line to its last.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as ActixApp, HttpServer, dev::Server, middleware::from_fn, web};
+use anyhow::Context;
+use tokio::sync::watch;
+
+use super::{assemble, logging, tls};
+use crate::{
+    config::{Config, Tls},
+    domain::{
+        time::{Clock, SystemClock},
+        user::Role,
+    },
+    http::{
+        self,
+        client::PeerCertificate,
+        health::Stopping,
+        layer::{body::limit_body, guard::refuse_ambiguous, trace::trace},
+        metrics::Metrics,
+    },
+    jobs,
+    service::App,
+    store::{DatabaseUrl, users},
+};
+
+/// Seconds that requests in flight get when the server stops.
+const LAST_SECONDS: u64 = 20;
+
+/// Time and number limits that hold for every connection. A macro, because the type of a server cannot be written in few words.
+macro_rules! tuned {
+    ($server:expr, $config:expr) => {{
+        let server = if $config.workers > 0 { $server.workers($config.workers) } else { $server };
+        server
+            .disable_signals()
+            .shutdown_timeout(LAST_SECONDS)
+            .client_request_timeout(Duration::from_secs(10))
+            .client_disconnect_timeout(Duration::from_secs(2))
+            .keep_alive(Duration::from_secs(75))
+    }};
+}
+
+/// What the handlers share apart from the [`App`].
+#[derive(Clone)]
+pub struct Shared {
+    app: web::Data<App>,
+    proxies: web::Data<crate::config::networks::Networks>,
+    metrics: web::Data<Metrics>,
+    stopping: web::Data<Stopping>,
+}
+
+impl Shared {
+    /// For one server.
+    #[must_use]
+    pub fn new(app: Arc<App>, config: &Config) -> Self {
+        Self {
+            app: web::Data::from(app),
+            proxies: web::Data::new(config.trusted_proxies.clone()),
+            metrics: web::Data::new(Metrics::default()),
+            stopping: web::Data::new(Stopping::default()),
+        }
+    }
+
+    fn put(&self, config: &mut web::ServiceConfig) {
+        config.app_data(self.app.clone());
+        config.app_data(self.proxies.clone());
+        config.app_data(self.metrics.clone());
+        config.app_data(self.stopping.clone());
+    }
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// It cannot start; the text says what to do.
+pub fn run(config: Config) -> anyhow::Result<ExitCode> {
+    logging::start(config.is_log_json);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let _lock = lock_database(&config)?;
+    let app = assemble::app(&config, clock)?;
+    actix_web::rt::System::new().block_on(serve(config, app))
+}
+
+async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
+    let shared = Shared::new(Arc::clone(&app), &config);
+    let listener = listen("listen", config.listen)?;
+    let public = public_server(&shared, &config, listener, app.now())?;
+    let device = device_server(&shared, &config, &app)?;
+    let metrics = metrics_server(&shared, &config)?;
+    let (stop, stopped) = watch::channel(false);
+    let runner = tokio::spawn(jobs::run(Arc::clone(&app), stopped.clone()));
+    let writer = tokio::spawn(jobs::write_behind(Arc::clone(&app), stopped));
+    greet(&config, &app).await?;
+
+    let servers: Vec<Server> = [Some(public), device, metrics].into_iter().flatten().collect();
+    let handles: Vec<_> = servers.iter().map(Server::handle).collect();
+    let running = tokio::spawn(futures_util::future::join_all(servers));
+    wait_for_signal().await?;
+    tracing::info!("stopping");
+    shared.stopping.set();
+    futures_util::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
+    for result in running.await? {
+        result?;
+    }
+    stop.send_replace(true);
+    // A job that is at work ends by itself; if it takes too long its lease does.
+    if tokio::time::timeout(Duration::from_secs(LAST_SECONDS), runner).await.is_err() {
+        tracing::warn!("a job was still at work; it will be taken up again");
+    }
+    writer.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The public port.
+///
+/// # Errors
+/// The TLS files are not usable.
+pub fn public_server(
+    shared: &Shared,
+    config: &Config,
+    listener: TcpListener,
+    now: crate::domain::time::Timestamp,
+) -> anyhow::Result<Server> {
+    let shared = shared.clone();
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .configure(|config| shared.put(config))
+            .configure(http::configure)
+            .wrap(from_fn(limit_body))
+            .wrap(from_fn(refuse_ambiguous))
+            .wrap(from_fn(trace))
+    });
+    let server = tuned!(server, config);
+    Ok(match tls::public_acceptor(config, now)? {
+        Some(acceptor) => server.listen_openssl(listener, acceptor)?.run(),
+        None => server.listen(listener)?.run(),
+    })
+}
+
+fn device_server(shared: &Shared, config: &Config, app: &App) -> anyhow::Result<Option<Server>> {
+    let Some(address) = config.device_listen else { return Ok(None) };
+    let shared = shared.clone();
+    let acceptor = tls::device_acceptor(config, &app.authorities().device_ca.certificate, app.now())?;
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .configure(|config| shared.put(config))
+            .configure(http::configure_device_port)
+            .wrap(from_fn(limit_body))
+            .wrap(from_fn(refuse_ambiguous))
+            .wrap(from_fn(trace))
+    })
+    .on_connect(|connection, data| {
+        type Stream = actix_web::rt::net::TcpStream;
+        if let Some(stream) = connection.downcast_ref::<actix_tls::accept::openssl::TlsStream<Stream>>()
+            && let Some(Ok(certificate)) = stream.ssl().peer_certificate().map(|certificate| certificate.to_der())
+        {
+            data.insert(PeerCertificate(certificate));
+        }
+    });
+    Ok(Some(tuned!(server, config).listen_openssl(listen("device-listen", address)?, acceptor)?.run()))
+}
+
+fn metrics_server(shared: &Shared, config: &Config) -> anyhow::Result<Option<Server>> {
+    let Some(address) = config.metrics_listen else { return Ok(None) };
+    let shared = shared.clone();
+    let server = HttpServer::new(move || {
+        ActixApp::new().configure(|config| shared.put(config)).service(web::resource("/metrics").get(http::health::show_open_metrics))
+    });
+    Ok(Some(server.workers(1).disable_signals().listen(listen("metrics-listen", address)?)?.run()))
+}
+
+fn listen(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let socket = TcpListener::bind(address)
+        .with_context(|| format!("{option}: nothing can be served at {address}; is another server running there?"))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// One server for each SQLite file: a second one would not see what the first has in memory.
+fn lock_database(config: &Config) -> anyhow::Result<Option<std::fs::File>> {
+    let DatabaseUrl::Sqlite(path) = &config.database_url else { return Ok(None) };
+    if let Some(folder) = std::path::Path::new(path).parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("database-url: the folder {} cannot be made", folder.display()))?;
+    }
+    let name = format!("{path}-server");
+    let file = std::fs::File::create(&name).with_context(|| format!("{name} cannot be written"))?;
+    if file.try_lock().is_err() {
+        anyhow::bail!("another server is running on the database {path}; stop it first, or use PostgreSQL for several servers");
+    }
+    Ok(Some(file))
+}
+
+async fn greet(config: &Config, app: &App) -> anyhow::Result<()> {
+    println!("Portal   {}/", config.public_url);
+    println!("API      {}/api/docs", config.public_url);
+    if let Some(address) = config.device_listen {
+        println!("Devices  https://{address}/ (client certificate)");
+    }
+    if app.read(|conn| users::count_role(conn, Role::Administrator)).await? == 0 {
+        println!("There is no administrator yet. Create one with: enlist init --organization NAME --admin EMAIL --password-stdin");
+    }
+    if config.public_url.starts_with("http:") {
+        println!("Warning: the address is not https, so only simulated devices can enroll; real phones will refuse it.");
+    } else if config.tls == Tls::SelfSigned {
+        println!("Warning: the TLS certificate is the server's own; real phones will refuse it. Set tls=files, or put a proxy in front.");
+    }
+    std::io::Write::flush(&mut std::io::stdout())?;
+    tracing::info!(listen = %config.listen, "serving");
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
+async fn wait_for_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(130);
+    });
+    Ok(())
+}

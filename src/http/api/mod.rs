@@ -1,0 +1,70 @@
+//! The API for programs: JSON over bearer tokens. Every address is on this page.
+
+#![allow(unused_qualifications, reason = "the macro that describes calls qualifies the types of their parameters")]
+
+use actix_web::{HttpResponse, web};
+
+pub mod audit;
+pub mod devices;
+pub mod error;
+pub mod groups;
+pub mod openapi;
+pub mod orders;
+pub mod paging;
+pub mod policies;
+pub mod reports;
+pub mod settings;
+pub mod users;
+
+use error::ApiError;
+
+/// The addresses below `/api`.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/api/openapi.json").get(openapi::show_document));
+    config.service(web::resource("/api/docs").get(openapi::show_docs));
+    config.service(
+        web::scope("/api/v1")
+            .app_data(web::JsonConfig::default().limit(256 * 1024).error_handler(error::json_error))
+            .app_data(web::QueryConfig::default().error_handler(error::query_error))
+            .app_data(web::PathConfig::default().error_handler(error::path_error))
+            .service(resource("/users").get(users::list_users).post(users::create_user))
+            .service(resource("/users/{id}").get(users::get_user).patch(users::change_user).delete(users::delete_user))
+            .service(resource("/users/{id}/invitation").post(users::invite_user))
+            .service(resource("/users/{id}/revoke-enrollments").post(users::revoke_enrollments))
+            .service(resource("/users/{id}/enrollment-profile").post(users::make_enrollment_profile))
+            .service(resource("/groups").get(groups::list_groups).post(groups::create_group))
+            .service(resource("/groups/{id}").get(groups::get_group).patch(groups::rename_group).delete(groups::delete_group))
+            .service(resource("/groups/{id}/members/{user}").put(groups::add_member).delete(groups::remove_member))
+            .service(resource("/policies").get(policies::list_policies).post(policies::create_policy))
+            .service(resource("/policies/{id}").get(policies::get_policy).put(policies::replace_policy).delete(policies::delete_policy))
+            .service(resource("/devices").get(devices::list_devices))
+            .service(resource("/devices/{id}").get(devices::get_device))
+            .service(resource("/devices/{id}/commands").get(devices::list_commands).post(orders::order_command))
+            .service(resource("/devices/{id}/commands/{command}").get(devices::get_command))
+            .service(resource("/devices/{id}/timeline").get(devices::list_timeline))
+            .service(resource("/devices/{id}/posture").get(devices::get_posture))
+            .service(resource("/devices/{id}/wipe").post(orders::wipe_device))
+            .service(resource("/devices/{id}/lock").post(orders::lock_device))
+            .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
+            .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
+            .service(resource("/devices/{id}/retire").post(orders::retire_device))
+            .service(resource("/reports/compliance").get(reports::compliance_report))
+            .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
+            .service(resource("/audit").get(audit::list_audit))
+            .service(resource("/audit/verification").get(audit::verify_audit))
+            .default_service(web::to(no_such_address)),
+    );
+}
+
+/// A resource that answers other methods with a problem of its own.
+fn resource(path: &str) -> actix_web::Resource {
+    web::resource(path).default_service(web::to(no_such_method))
+}
+
+async fn no_such_address() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NoSuchAddress)
+}
+
+async fn no_such_method() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NoSuchMethod)
+}

@@ -1,0 +1,92 @@
+//! The description of the API, made from the code, and a page for people to read it.
+
+use std::fmt::Write;
+
+use actix_web::HttpResponse;
+use serde_json::Value;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+use super::{audit, devices, groups, orders, policies, reports, settings, users};
+
+/// The whole description.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Enlist", description = "Devices, compliance and wipes. Errors are application/problem+json (RFC 9457); lists page by cursor."),
+    paths(
+        users::list_users, users::create_user, users::get_user, users::change_user, users::delete_user, users::invite_user,
+        users::revoke_enrollments, users::make_enrollment_profile,
+        groups::list_groups, groups::create_group, groups::get_group, groups::rename_group, groups::delete_group, groups::add_member,
+        groups::remove_member,
+        policies::list_policies, policies::create_policy, policies::get_policy, policies::replace_policy, policies::delete_policy,
+        devices::list_devices, devices::get_device, devices::list_commands, devices::get_command, devices::list_timeline,
+        devices::get_posture,
+        orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
+        orders::order_command,
+        reports::compliance_report, settings::get_settings, settings::change_settings, audit::list_audit, audit::verify_audit,
+    ),
+    modifiers(&TokenScheme)
+)]
+pub struct Api;
+
+struct TokenScheme;
+
+impl Modify for TokenScheme {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        api.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
+
+/// Gives the description.
+pub async fn show_document() -> HttpResponse {
+    HttpResponse::Ok().json(Api::openapi())
+}
+
+/// Shows the description as a page.
+pub async fn show_docs() -> HttpResponse {
+    let document = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header(("content-security-policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"))
+        .insert_header(("x-content-type-options", "nosniff"))
+        .body(page(&document))
+}
+
+/// A list of all calls. The document itself has the details.
+fn page(document: &Value) -> String {
+    let mut text = String::from(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Enlist API</title></head><body><main><h1>Enlist API</h1>\
+         <p>Every call needs <code>Authorization: Bearer</code> and a token from <code>enlist token create</code>. \
+         The full description is <a href=\"/api/openapi.json\">openapi.json</a>.</p><dl>",
+    );
+    let paths = document.pointer("/paths").and_then(Value::as_object);
+    for (path, calls) in paths.into_iter().flatten() {
+        for (method, call) in calls.as_object().into_iter().flatten() {
+            let summary = call.get("summary").and_then(Value::as_str).unwrap_or_default();
+            let escape = handlebars::html_escape;
+            // Writing into a string cannot fail.
+            let _ = write!(text, "<dt><code>{} {}</code></dt><dd>{}</dd>", method.to_uppercase(), escape(path), escape(summary));
+        }
+    }
+    text.push_str("</dl></main></body></html>");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_is_described_and_has_a_summary() {
+        let document = serde_json::to_value(Api::openapi()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let calls: Vec<&Value> = paths.values().flat_map(|calls| calls.as_object().unwrap().values()).collect();
+        assert!(calls.len() >= 35, "{}", calls.len());
+        assert!(calls.iter().all(|call| call["summary"].as_str().is_some_and(|text| !text.is_empty())));
+        assert!(page(&document).contains("/api/v1/devices/{id}/wipe"));
+    }
+}

@@ -1,0 +1,3 @@
+//! What handlers ask for in their arguments.
+
+pub mod caller;

@@ -1,0 +1,5 @@
+//! What happens to every request before and after its handler.
+
+pub mod body;
+pub mod guard;
+pub mod trace;

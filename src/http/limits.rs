@@ -1,0 +1,28 @@
+//! Limits on requests, in one table. What is not listed takes the last line.
+
+/// Most bytes of a body, by the beginning of the path. The first match holds.
+pub const BODIES: &[(&str, usize)] = &[
+    ("/mdm/checkin", 4 * 1024 * 1024),
+    ("/mdm/connect", 4 * 1024 * 1024),
+    ("/scep", 256 * 1024),
+    ("/pki/ocsp", 4 * 1024),
+    ("/enroll/ota", 256 * 1024),
+    ("/enroll/", 16 * 1024),
+    ("/api/", 256 * 1024),
+    ("", 16 * 1024),
+];
+
+/// Most characters of an address with its query. SCEP carries whole messages in it.
+pub const LONGEST_ADDRESS: usize = 8 * 1024;
+
+/// Seconds that a body may take before its rate counts.
+pub const BODY_SECONDS: u64 = 10;
+
+/// Bytes in a second that a body must bring after that.
+pub const BODY_RATE: u64 = 1024;
+
+/// Most bytes of a body at this path.
+#[must_use]
+pub fn body_limit(path: &str) -> usize {
+    BODIES.iter().find(|(start, _)| path.starts_with(start)).map_or(0, |(_, limit)| *limit)
+}
