@@ -161,13 +161,15 @@ pub struct Verification {
     pub broken_at: Option<i64>,
 }
 
-/// Reads the whole log and checks every seal.
+/// Reads the whole log and checks every seal, while others go on writing.
 ///
 /// # Errors
 /// Those of the database.
 pub fn verify(conn: &mut Conn) -> Result<Verification, Error> {
     let mut previous = vec![0_u8; 32];
     let mut sequence = 0_i64;
+    // Read before the lines: whatever it says must then be found among them.
+    let mut head = end_of_chain(conn)?;
     loop {
         let lines: Vec<AuditLine> = audit::table
             .filter(audit::sequence.gt(sequence))
@@ -176,7 +178,15 @@ pub fn verify(conn: &mut Conn) -> Result<Verification, Error> {
             .select(AuditLine::as_select())
             .load(conn)?;
         if lines.is_empty() {
-            break;
+            if head.0 >= sequence {
+                break;
+            }
+            // Lines were added since, and the end with them; an end that lags behind its lines is none.
+            head = end_of_chain(conn)?;
+            if head.0 < sequence {
+                break;
+            }
+            continue;
         }
         for line in lines {
             let expected = sequence.saturating_add(1);
@@ -187,9 +197,14 @@ pub fn verify(conn: &mut Conn) -> Result<Verification, Error> {
             previous = line.hash;
         }
     }
-    let head: (i64, Vec<u8>) = audit_head::table.select((audit_head::sequence, audit_head::hash)).first(conn)?;
     let is_intact = head == (sequence, previous);
     Ok(Verification { is_intact, lines: sequence, broken_at: if is_intact { None } else { Some(sequence.saturating_add(1)) } })
+}
+
+/// Where the chain ends; before its beginning if somebody has removed that.
+fn end_of_chain(conn: &mut Conn) -> Result<(i64, Vec<u8>), Error> {
+    let head: Option<(i64, Vec<u8>)> = audit_head::table.select((audit_head::sequence, audit_head::hash)).first(conn).optional()?;
+    Ok(head.unwrap_or((-1, Vec::new())))
 }
 
 fn seal_of(previous: &[u8], line: &AuditLine) -> [u8; 32] {

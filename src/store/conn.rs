@@ -88,7 +88,9 @@ impl Conn {
         match url {
             DatabaseUrl::Postgres(address) => PgConnection::establish(address).map(Conn::Postgres).map_err(Error::connect),
             DatabaseUrl::Sqlite(path) => {
-                let mut conn = SqliteConnection::establish(path).map_err(Error::connect)?;
+                let mut conn = SqliteConnection::establish(&existing_file(path)).map_err(Error::connect)?;
+                // SQLite's own function knows the letters of ASCII only.
+                super::lower_utils::register_impl(&mut conn, |text: String| text.to_lowercase()).map_err(Error::from)?;
                 conn.batch_execute(
                     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                      PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;",
@@ -111,6 +113,20 @@ impl Conn {
         on_backend!(self, |c| c.batch_execute(sql)).map_err(Error::from)
     }
 
+    /// Ends a transaction that may write.
+    ///
+    /// # Errors
+    /// The database refuses, or a statement failed before and the closure passed over it.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        let sql = match self {
+            Conn::Sqlite(_) => "COMMIT",
+            // After a failed statement PostgreSQL answers a bare COMMIT with success and rolls back. Any other statement fails
+            // then; in the same message it costs no round trip.
+            Conn::Postgres(_) => "SELECT 1; COMMIT",
+        };
+        self.run(sql)
+    }
+
     /// Starts a transaction that may write. SQLite takes the write lock at once: an upgrade later would be refused.
     pub(super) fn begin_write(&mut self) -> Result<(), Error> {
         let sql = match self {
@@ -119,6 +135,21 @@ impl Conn {
         };
         self.run(sql)
     }
+}
+
+/// The address of a SQLite file that must be there already: an empty database must never take the place of one that is gone.
+fn existing_file(path: &str) -> String {
+    let mut address = String::from("file:");
+    for character in path.chars() {
+        match character {
+            '%' => address.push_str("%25"),
+            '?' => address.push_str("%3f"),
+            '#' => address.push_str("%23"),
+            other => address.push(other),
+        }
+    }
+    address.push_str("?mode=rw");
+    address
 }
 
 /// Reads the settings back: a file system may refuse WAL, and a build may ignore `synchronous`; both lose acknowledged writes.

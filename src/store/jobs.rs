@@ -2,7 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::{Conn, Error, Tx, conn::on_backend, schema::jobs};
+use super::{
+    Conn, Error, Tx,
+    conn::{first_locked, on_backend},
+    schema::jobs,
+};
 use crate::domain::{id::JobId, time::Timestamp};
 
 /// One job.
@@ -78,26 +82,37 @@ pub fn enqueue(tx: &mut Tx<'_>, new: &NewJob) -> Result<(), Error> {
         dead_at: None,
         created_at: now,
     };
-    let inserted = on_backend!(&mut **tx, |c| diesel::insert_into(jobs::table).values(&job).on_conflict_do_nothing().execute(c))?;
-    if inserted == 0 {
-        revive(tx, &job, now)?;
+    for _ in 0..ENQUEUE_TRIES {
+        let inserted = on_backend!(&mut **tx, |c| diesel::insert_into(jobs::table).values(&job).on_conflict_do_nothing().execute(c))?;
+        if inserted == 1 {
+            return Ok(());
+        }
+        // Locked until the commit: a worker that took the job, or finished it, before this transaction's changes can be seen
+        // would leave nobody to come for them. Where the job is gone meanwhile, it is new after all.
+        if let Some(present) = first_locked!(tx, jobs::table.filter(jobs::key.eq(&job.key)).select(Job::as_select())) {
+            return revive(tx, &present, &job);
+        }
     }
-    Ok(())
+    Err(Error::Unavailable(format!("the job {} comes and goes too fast", job.key)))
 }
 
+/// How often a job may be finished just before it is enqueued once more.
+const ENQUEUE_TRIES: usize = 10;
+
 /// The key is there already: a waiting job runs at the earlier of both times, a running one once more, a dead one again.
-fn revive(tx: &mut Tx<'_>, job: &Job, now: Timestamp) -> Result<(), Error> {
-    let of_key = jobs::table.filter(jobs::key.eq(&job.key));
-    diesel::update(of_key.filter(jobs::lease_until.gt(now)))
-        .set((jobs::is_enqueued_again.eq(true), jobs::payload.eq(&job.payload)))
-        .execute(&mut **tx)?;
-    let is_idle = jobs::lease_until.is_null().or(jobs::lease_until.le(now));
-    diesel::update(of_key.filter(jobs::dead_at.is_null()).filter(is_idle).filter(jobs::run_at.gt(job.run_at)))
-        .set((jobs::run_at.eq(job.run_at), jobs::payload.eq(&job.payload)))
-        .execute(&mut **tx)?;
-    diesel::update(of_key.filter(jobs::dead_at.is_not_null()))
-        .set((jobs::dead_at.eq(None::<Timestamp>), jobs::attempts.eq(0), jobs::run_at.eq(job.run_at), jobs::payload.eq(&job.payload)))
-        .execute(&mut **tx)?;
+fn revive(tx: &mut Tx<'_>, present: &Job, job: &Job) -> Result<(), Error> {
+    let row = jobs::table.filter(jobs::id.eq(present.id));
+    // Whoever holds the lease may finish yet, even after it has run out.
+    if present.lease_until.is_some() {
+        diesel::update(row).set((jobs::is_enqueued_again.eq(true), jobs::payload.eq(&job.payload))).execute(&mut **tx)?;
+    } else if present.dead_at.is_some() {
+        diesel::update(row)
+            .set((jobs::dead_at.eq(None::<Timestamp>), jobs::attempts.eq(0), jobs::run_at.eq(job.run_at), jobs::payload.eq(&job.payload)))
+            .execute(&mut **tx)?;
+    } else {
+        let run_at = present.run_at.min(job.run_at);
+        diesel::update(row).set((jobs::run_at.eq(run_at), jobs::payload.eq(&job.payload))).execute(&mut **tx)?;
+    }
     Ok(())
 }
 
@@ -136,7 +151,7 @@ pub fn claim(tx: &mut Tx<'_>, kinds: &[&str], lease_seconds: i64) -> Result<Opti
 /// Those of the database.
 pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<(), Error> {
     let now = database_now(tx)?;
-    let ours = jobs::table.filter(jobs::id.eq(job.id).and(jobs::attempts.eq(job.attempts)));
+    let ours = jobs::table.filter(is_held(job));
     diesel::delete(ours.filter(jobs::is_enqueued_again.eq(false))).execute(&mut **tx)?;
     diesel::update(ours)
         .set((jobs::attempts.eq(0), jobs::lease_until.eq(None::<Timestamp>), jobs::run_at.eq(now), jobs::is_enqueued_again.eq(false)))
@@ -151,11 +166,25 @@ pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<(), Error> {
 pub fn put_off(tx: &mut Tx<'_>, job: &Job, error: &str, delay_seconds: Option<i64>) -> Result<(), Error> {
     let now = database_now(tx)?;
     let run_at = now.plus_seconds(delay_seconds.unwrap_or(0));
+    let ours = jobs::table.filter(is_held(job));
+    let waits = (jobs::run_at.eq(run_at), jobs::last_error.eq(error), jobs::is_enqueued_again.eq(false));
+    if delay_seconds.is_none() {
+        // What was enqueued meanwhile has all its tries before it; only what nobody asked for again is given up.
+        diesel::update(ours.filter(jobs::is_enqueued_again.eq(true)))
+            .set((waits, jobs::attempts.eq(0), jobs::lease_until.eq(None::<Timestamp>)))
+            .execute(&mut **tx)?;
+    }
     let dead_at = if delay_seconds.is_none() { Some(now) } else { None };
-    diesel::update(jobs::table.filter(jobs::id.eq(job.id).and(jobs::attempts.eq(job.attempts))))
-        .set((jobs::lease_until.eq(None::<Timestamp>), jobs::run_at.eq(run_at), jobs::last_error.eq(error), jobs::dead_at.eq(dead_at)))
-        .execute(&mut **tx)?;
+    diesel::update(ours).set((waits, jobs::dead_at.eq(dead_at), jobs::lease_until.eq(None::<Timestamp>))).execute(&mut **tx)?;
     Ok(())
+}
+
+/// Whether a job is still leased as it was when this was claimed. The tries alone do not tell: they begin anew.
+#[diesel::dsl::auto_type]
+fn is_held(job: &Job) -> _ {
+    let (id, attempts): (JobId, i32) = (job.id, job.attempts);
+    let lease_until: Option<Timestamp> = job.lease_until;
+    jobs::id.eq(id).and(jobs::attempts.eq(attempts)).and(jobs::lease_until.eq(lease_until))
 }
 
 /// How many jobs wait and how many were given up, by kind.

@@ -2,6 +2,7 @@
 
 use diesel::{
     RunQueryDsl,
+    connection::SimpleConnection,
     migration::{MigrationConnection, MigrationSource, MigrationVersion},
     sql_query,
     sql_types::BigInt,
@@ -25,6 +26,7 @@ const MIGRATION_LOCK: i64 = 0x0045_4e4c_4953_5401;
 /// A step fails, or the database was migrated by a newer program.
 pub fn forward(url: &DatabaseUrl) -> Result<usize, Error> {
     let _sqlite = lock_file(url)?;
+    create_file(url)?;
     let mut conn = Conn::open(url, Access::Write)?;
     lock(&mut conn)?;
     let result = refuse_newer(&mut conn).and_then(|()| run_pending(&mut conn));
@@ -86,6 +88,17 @@ fn applied(conn: &mut Conn) -> Result<Vec<String>, Error> {
     Ok(versions.into_iter().map(|version| version.to_string()).collect())
 }
 
+/// Makes the file of a new SQLite database. Nothing else does, so that a database that is gone is never replaced by an empty one.
+fn create_file(url: &DatabaseUrl) -> Result<(), Error> {
+    let DatabaseUrl::Sqlite(path) = url else { return Ok(()) };
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map(drop)
+        .map_err(|error| Error::Unavailable(format!("the database {path} cannot be made: {error}")))
+}
+
 /// SQLite has no lock that outlives a transaction, and each step is one; so a file beside the database is locked.
 fn lock_file(url: &DatabaseUrl) -> Result<Option<std::fs::File>, Error> {
     let DatabaseUrl::Sqlite(path) = url else { return Ok(None) };
@@ -98,10 +111,24 @@ fn lock_file(url: &DatabaseUrl) -> Result<Option<std::fs::File>, Error> {
 fn lock(conn: &mut Conn) -> Result<(), Error> {
     match conn {
         // Released with the connection at the latest.
-        Conn::Postgres(c) => sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(c).map(drop)?,
+        Conn::Postgres(c) => {
+            c.batch_execute("SET lock_timeout = '60s'")?;
+            sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(c).map_err(still_locked)?;
+            c.batch_execute("SET lock_timeout = 0")?;
+        }
         Conn::Sqlite(_) => {}
     }
     Ok(())
+}
+
+/// What it means that the lock could not be had.
+fn still_locked(error: diesel::result::Error) -> Error {
+    match &error {
+        diesel::result::Error::DatabaseError(_, info) if info.message().contains("lock timeout") => {
+            Error::Unavailable("another server has been migrating the database for more than a minute; start again when it is done".into())
+        }
+        _ => error.into(),
+    }
 }
 
 fn unlock(conn: &mut Conn) {

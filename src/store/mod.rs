@@ -86,9 +86,10 @@ impl From<DieselError> for Error {
         match &error {
             DieselError::DatabaseError(kind, info) => match kind {
                 DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::ForeignKeyViolation => Self::Conflict(error),
-                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::UnableToSendCommand => {
-                    Self::connect(info.message())
-                }
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction => Self::connect(info.message()),
                 _ if is_outage(info.message()) => Self::connect(info.message()),
                 _ => Self::Query(error),
             },
@@ -100,14 +101,17 @@ impl From<DieselError> for Error {
 
 /// Messages of both databases that mean "not now" and carry no kind of their own.
 fn is_outage(message: &str) -> bool {
-    const SIGNS: [&str; 10] = [
+    const SIGNS: [&str; 13] = [
         "database is locked",
         "disk is full",
         "disk I/O error",
         "readonly database",
+        "unable to open database",
         "server closed the connection",
         "terminating connection",
         "no connection to the server",
+        "connection to server",
+        "connection has been closed",
         "the database system is",
         "deadlock detected",
         "could not receive data",
@@ -206,7 +210,7 @@ fn transaction<T, E: From<Error>>(conn: &mut Conn, f: impl FnOnce(&mut Tx<'_>) -
     conn.begin_write()?;
     match f(&mut Tx(conn)) {
         Ok(value) => {
-            conn.run("COMMIT")?;
+            conn.commit()?;
             Ok(value)
         }
         Err(error) => {

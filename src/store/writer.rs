@@ -79,22 +79,38 @@ impl Drop for Writer {
 }
 
 fn run(url: &DatabaseUrl, mut conn: Conn, jobs: &Receiver<Job>) {
+    let mut file = identity(url);
     while let Ok(first) = jobs.recv() {
         let (outcomes, committed) = commit_group(&mut conn, first, jobs);
+        // A commit to a file that has lost its name goes nowhere.
+        let committed = committed.and_then(|()| if file.is_some() && identity(url) == file { Ok(()) } else { Err(GONE.to_owned()) });
         for outcome in outcomes {
             (outcome.answer)(committed.clone());
         }
-        if committed.is_err() {
+        if let Err(why) = committed {
+            tracing::error!(error = why, "the database took no writes; opening it again");
             reopen(url, &mut conn);
+            file = identity(url);
         }
     }
+}
+
+/// What callers are told whose changes went to a file that is no longer there.
+const GONE: &str = "the database file was removed or replaced";
+
+/// Which file the database's name stands for: its device and number.
+fn identity(url: &DatabaseUrl) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let DatabaseUrl::Sqlite(path) = url else { return None };
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Takes the first job and all that wait into one commit.
 fn commit_group(conn: &mut Conn, first: Job, jobs: &Receiver<Job>) -> (Vec<Outcome>, Result<(), String>) {
     let mut outcomes = Vec::new();
     if let Err(error) = conn.begin_write() {
-        // The job was not run; dropping it answers its caller.
+        // No job was run; dropping them answers their callers. Each trying for itself would make the last wait for all.
+        jobs.try_iter().for_each(drop);
         return (outcomes, Err(error.to_string()));
     }
     let mut next = Some(first);

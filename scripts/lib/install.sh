@@ -1,0 +1,103 @@
+# Installs what a script needs, on Debian and its relatives, and only what is missing. To be read by other scripts:
+#
+#     . "$(dirname "$0")/lib/install.sh"
+#     need_rust
+#     need_commands cc make perl
+#
+# Works as root and by sudo, without a terminal, and on a system that has never fetched its package lists.
+
+# The package that brings a command.
+package_of() {
+    case "$1" in
+    cc) echo build-essential ;;
+    make | perl | openssl | curl | jq | nginx | certmonger | git) echo "$1" ;;
+    getcert) echo certmonger ;;
+    pki) echo strongswan-pki ;;
+    pg_ctl) echo postgresql ;;
+    slapd) echo slapd ;;
+    *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
+    esac
+}
+
+# Whether a command is there. Some live where the PATH of a user does not lead.
+has_command() {
+    case "$1" in
+    pg_ctl)
+        command -v pg_ctl >/dev/null 2>&1 && return 0
+        for path in /usr/lib/postgresql/*/bin/pg_ctl; do
+            [ -x "$path" ] && return 0
+        done
+        return 1
+        ;;
+    *)
+        command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]
+        ;;
+    esac
+}
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        echo "This needs root, and there is no sudo: $*" >&2
+        return 1
+    fi
+}
+
+# Installs packages.
+install_packages() {
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "Please install by hand what these Debian packages bring: $*" >&2
+        return 1
+    fi
+    echo "Installing: $*" >&2
+    # shellcheck disable=SC2086
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null >&2; then
+        # The package lists are old, or were never fetched.
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update </dev/null >&2
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null >&2
+    fi
+}
+
+# Installs the packages of those commands that are missing.
+need_commands() {
+    packages=
+    for command in "$@"; do
+        if ! has_command "$command"; then
+            package=$(package_of "$command") || return 1
+            case " $packages " in
+            *" $package "*) ;;
+            *) packages="$packages $package" ;;
+            esac
+        fi
+    done
+    if [ -n "$packages" ]; then
+        # shellcheck disable=SC2086 # one word for each package
+        install_packages $packages
+        for command in "$@"; do
+            has_command "$command" || { echo "$command is still missing after installing$packages" >&2; return 1; }
+        done
+    fi
+}
+
+# Certificates of the public authorities, without which nothing can be fetched.
+need_ca_certificates() {
+    [ -s /etc/ssl/certs/ca-certificates.crt ] || install_packages ca-certificates
+}
+
+# Finds cargo where rustup puts it, and what compiling needs besides: the linker, and perl and make for OpenSSL.
+need_rust() {
+    if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
+        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+        export PATH
+    fi
+    if ! command -v cargo >/dev/null 2>&1; then
+        echo "There is no Rust here. Install it from https://rustup.rs (version 1.89 or newer), then run this again." >&2
+        return 1
+    fi
+    need_commands cc make perl
+    need_ca_certificates
+}

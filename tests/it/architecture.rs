@@ -1,0 +1,218 @@
+//! The arrows of the design, read from the sources: who may name whom, who may write, how long a file may be.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+/// What every layer may name besides itself.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("store", &["domain"]),
+    ("pki", &["domain"]),
+    ("apple", &["domain", "pki"]),
+    ("android", &["domain", "pki"]),
+    ("directory", &["domain"]),
+    ("login", &["domain"]),
+    ("mail", &["domain"]),
+    // Its one foreign word is the form of a database address.
+    ("config", &["domain", "store"]),
+    ("service", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail"]),
+    ("jobs", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
+    ("http", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
+    (
+        "cli",
+        &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service", "jobs", "http", "config", "simulator"],
+    ),
+    ("simulator", &[]),
+];
+
+/// Defined by a macro at the root of the crate, but domain's own.
+const WORDS: &str = "words";
+/// Longest file, in lines. Five hundred is the aim.
+const LONGEST: usize = 600;
+
+struct Source {
+    /// Path below `src`.
+    path: PathBuf,
+    /// The layer, or nothing for the files at the root.
+    layer: Option<String>,
+    text: String,
+}
+
+impl Source {
+    /// The lines that are code.
+    fn code(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().filter(|line| !line.trim_start().starts_with("//"))
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(&root).unwrap().to_path_buf();
+                sources.push(Source { layer: layer_of(&path), path, text });
+            }
+        }
+    }
+    assert!(sources.len() > 20, "the sources were not found");
+    sources
+}
+
+/// The layer of a file: its folder, or its own name where the layer is one file.
+fn layer_of(path: &Path) -> Option<String> {
+    let first = path.components().next()?.as_os_str().to_str()?;
+    let name = first.strip_suffix(".rs").unwrap_or(first);
+    (!matches!(name, "lib" | "main")).then(|| name.to_owned())
+}
+
+/// The modules at the root of the crate that a source names.
+fn named(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        // `enlist_crate::` or `pub(in crate::…)` would be no use of the root's modules.
+        let is_word = code[..at].chars().next_back().is_some_and(|before| before.is_alphanumeric() || before == '_');
+        if is_word {
+            continue;
+        }
+        match rest.strip_prefix('{') {
+            Some(group) => found.extend(heads(group)),
+            None => found.extend(head(rest)),
+        }
+    }
+    found
+}
+
+/// The first word of each item of a group, up to the brace that ends it.
+fn heads(group: &str) -> Vec<String> {
+    let mut depth = 0_u32;
+    let mut start = 0;
+    let mut found = Vec::new();
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                found.extend(head(&group[start..at]));
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.extend(head(&group[start..at]));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn head(path: &str) -> Option<String> {
+    let word: String = path.trim_start().chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect();
+    (!word.is_empty()).then_some(word)
+}
+
+/// Whether a file holds the tests of the module above it, which has said what it is for.
+fn is_test(source: &Source) -> bool {
+    source.path.file_name().is_some_and(|name| name == "tests.rs")
+}
+
+/// Fails with every line at once: mending them one by one would be tedious.
+fn none(wrong: &str) {
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn the_arrows_between_layers_are_never_reversed() {
+    let mut wrong = String::new();
+    for source in sources() {
+        let Some(layer) = &source.layer else { continue };
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| name == layer) else {
+            writeln!(wrong, "{}: the layer {layer} is not in the table of arrows", source.path.display()).unwrap();
+            continue;
+        };
+        let code: String = source.code().collect::<Vec<_>>().join("\n");
+        for name in named(&code) {
+            let is_known = ARROWS.iter().any(|(known, _)| *known == name);
+            let may = name == *layer || allowed.contains(&name.as_str()) || (name == WORDS && *layer != "simulator") || !is_known;
+            if !may {
+                writeln!(wrong, "{}: {layer} must not name {name}", source.path.display()).unwrap();
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn only_services_write() {
+    let signs = ["Store::write", "store.write(", "store().write(", "store::Tx", "Tx<'_>", "write_once("];
+    let mut wrong = String::new();
+    for source in sources() {
+        let layer = source.layer.as_deref().unwrap_or("the root");
+        if matches!(layer, "store" | "service") {
+            continue;
+        }
+        for line in source.code() {
+            for sign in signs {
+                // The command line works without a server, and so without its services' store.
+                if line.contains(sign) && !(layer == "cli" && sign == "write_once(") {
+                    writeln!(wrong, "{}: {layer} must not write: {}", source.path.display(), line.trim()).unwrap();
+                }
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    let mut wrong = String::new();
+    for source in sources() {
+        let layer = source.layer.as_deref().unwrap_or("the root");
+        for line in source.code() {
+            let derives = layer == "domain" && (line.contains("diesel::") || line.contains("#[diesel"));
+            if layer != "store" && !derives && (line.contains("diesel") || line.contains("sql_query")) {
+                writeln!(wrong, "{}: {layer} must not know the database: {}", source.path.display(), line.trim()).unwrap();
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn every_module_says_first_what_it_is_for() {
+    let mut wrong = String::new();
+    for source in sources().iter().filter(|source| !is_test(source) && !source.text.starts_with("//! ")) {
+        writeln!(wrong, "{} does not begin with //!", source.path.display()).unwrap();
+    }
+    none(&wrong);
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let mut wrong = String::new();
+    for source in sources() {
+        let lines = source.text.lines().count();
+        if lines > LONGEST {
+            writeln!(wrong, "{} has {lines} lines; split it by verb or noun", source.path.display()).unwrap();
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn names_are_found_in_every_form_of_use() {
+    let found = named("use crate::{domain::{id::A, time::B}, store, pki::seal::{C, D}};\nlet x = crate::mail::send(crate::words!());");
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["domain", "mail", "pki", "store", "words"]);
+    assert!(named("use other_crate::domain;").is_empty());
+    assert_eq!(named("$crate::store::conn").into_iter().collect::<Vec<_>>(), ["store"]);
+}

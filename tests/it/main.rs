@@ -1,0 +1,19 @@
+//! Everything that is tested from outside: one binary, so that it is linked once.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "these are tests: what surprises them must end them"
+)]
+
+mod architecture;
+mod harness;
+mod store;
