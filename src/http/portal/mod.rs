@@ -21,8 +21,6 @@ mod profile;
 mod progress;
 mod qr;
 mod start;
-#[cfg(test)]
-mod tests;
 mod visitor;
 
 /// Routes the portal. The server must hold `web::Data<App>` and one `web::Data<limit::Limiter>` for all workers.

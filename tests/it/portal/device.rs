@@ -6,7 +6,7 @@ use super::{
     URL,
     stage::{ADA, IPHONE, Person, Stage},
 };
-use crate::{
+use enlist::{
     domain::{
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
@@ -71,7 +71,7 @@ async fn nobody_sees_the_devices_of_another() {
     let mut ada = Person::with(IPHONE);
     ada.take_profile(&stage).await;
     enroll(&stage);
-    let new = crate::service::users::NewUser {
+    let new = enlist::service::users::NewUser {
         email: "bob@example.com".into(),
         name: "Bob".into(),
         password: None,
@@ -79,7 +79,7 @@ async fn nobody_sees_the_devices_of_another() {
         groups: Vec::new(),
         role: None,
     };
-    let _: UserId = stage.app.create_user(crate::domain::audit::Actor::server(), new).await.unwrap().id;
+    let _: UserId = stage.app.create_user(enlist::domain::audit::Actor::server(), new).await.unwrap().id;
     let mut bob = Person::with(IPHONE);
     bob.identify(&stage, "bob@example.com").await;
     let code = stage.code().await;

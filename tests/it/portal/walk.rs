@@ -9,7 +9,7 @@ use super::{
     COMPUTER, URL,
     stage::{ADA, IPHONE, Person, Stage},
 };
-use crate::{
+use enlist::{
     domain::{device::Ownership, rights::AccessRights, time::Timestamp, user::UserState},
     http::portal::limit::Limiter,
     service::users::UserChange,
@@ -100,7 +100,7 @@ async fn somebody_who_was_disabled_meanwhile_goes_no_further() {
     let mut ada = Person::with(IPHONE);
     ada.prove(&stage).await;
     let change = UserChange { state: Some(UserState::Disabled), ..UserChange::default() };
-    stage.app.change_user(crate::domain::audit::Actor::server(), stage.ada, change).await.unwrap();
+    stage.app.change_user(enlist::domain::audit::Actor::server(), stage.ada, change).await.unwrap();
     for path in ["/enroll/consent", "/enroll/profile", "/devices"] {
         assert_eq!(ada.get(&stage, path).await.header("location"), "/?note=ended", "{path}");
     }
@@ -109,7 +109,7 @@ async fn somebody_who_was_disabled_meanwhile_goes_no_further() {
 }
 
 fn tls(now: Timestamp) -> SslAcceptorBuilder {
-    let identity = crate::pki::ca::self_signed_server(&["localhost"], now).unwrap();
+    let identity = enlist::pki::ca::self_signed_server(&["localhost"], now).unwrap();
     let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
     tls.set_certificate(&identity.certificate).unwrap();
     tls.set_private_key(&identity.key).unwrap();
@@ -124,7 +124,7 @@ async fn the_simulated_person_finds_the_way_over_the_network() {
     let stage = Stage::new(&url).await;
     let (data, limiter) = (web::Data::from(Arc::clone(&stage.app)), web::Data::new(Limiter::default()));
     let server = actix_web::HttpServer::new(move || {
-        actix_web::App::new().app_data(data.clone()).app_data(limiter.clone()).configure(crate::http::portal::configure)
+        actix_web::App::new().app_data(data.clone()).app_data(limiter.clone()).configure(enlist::http::portal::configure)
     });
     let server = server.workers(1).disable_signals().listen_openssl(listener, tls(stage.app.now())).unwrap().run();
     let handle = server.handle();

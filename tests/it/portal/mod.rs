@@ -7,7 +7,7 @@ mod walk;
 use actix_web::{http::StatusCode, test::TestRequest};
 use stage::{ADA, Answer, IPHONE, Person, Stage};
 
-use crate::{
+use enlist::{
     domain::{audit::Actor, device::Ownership},
     service::settings::SettingsChange,
 };

@@ -17,7 +17,7 @@ use actix_web::{
 };
 use diesel::prelude::*;
 
-use crate::{
+use enlist::{
     domain::{
         audit::Actor,
         device::Ownership,
@@ -102,8 +102,8 @@ impl Stage {
         let app = actix_web::App::new()
             .app_data(web::Data::from(Arc::clone(&self.app)))
             .app_data(self.limiter.clone())
-            .configure(crate::http::portal::configure)
-            .default_service(web::to(crate::http::portal::get_nothing));
+            .configure(enlist::http::portal::configure)
+            .default_service(web::to(enlist::http::portal::get_nothing));
         let service = test::init_service(app).await;
         let request = request.peer_addr("192.0.2.7:5000".parse().unwrap()).to_request();
         let response = test::call_service(&service, request).await;
