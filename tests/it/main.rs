@@ -16,4 +16,5 @@
 
 mod architecture;
 mod harness;
+mod portal;
 mod store;
