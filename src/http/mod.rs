@@ -24,6 +24,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
     device::configure(config);
     // programs
     api::configure(config);
+    // employees; last, because a link of an invitation may be any word below /enroll
+    portal::configure(config);
+    config.default_service(web::to(portal::get_nothing));
 }
 
 /// The addresses of the port where devices come with a client certificate.
