@@ -1,6 +1,6 @@
 //! Whether a device may come in, decided from its verdict and its state.
 
-use super::{compliance::Status, device::EnrollmentState, policy::Enforcement};
+use super::{compliance::Status, device::EnrollmentState, policy::Enforcement, user::UserState};
 use crate::words;
 
 words! {
@@ -32,9 +32,12 @@ impl Default for AccessSettings {
     }
 }
 
-/// Decides about one device. A wiped or retired device, or one whose wipe was ordered, is blocked whatever else holds.
+/// Decides about one device. Nothing of a disabled user comes in; a wiped or retired device, or one whose wipe was ordered, is blocked whatever else holds.
 #[must_use]
-pub fn decide(settings: AccessSettings, state: EnrollmentState, status: Status, enforcement: Enforcement) -> Decision {
+pub fn decide(settings: AccessSettings, user: UserState, state: EnrollmentState, status: Status, enforcement: Enforcement) -> Decision {
+    if user == UserState::Disabled {
+        return Decision::Block;
+    }
     match state {
         EnrollmentState::WipePending | EnrollmentState::Wiped | EnrollmentState::Retired => return Decision::Block,
         EnrollmentState::Invited | EnrollmentState::Pending => return settings.unknown,
@@ -58,19 +61,27 @@ mod tests {
         let lenient = AccessSettings { noncompliant: Decision::Quarantine, unknown: Decision::Allow, unsupported: Decision::Allow };
         for state in [EnrollmentState::WipePending, EnrollmentState::Wiped, EnrollmentState::Retired] {
             for status in Status::ALL {
-                assert_eq!(decide(lenient, state, *status, Enforcement::AllowAndReport), Decision::Block);
+                assert_eq!(decide(lenient, UserState::Active, state, *status, Enforcement::AllowAndReport), Decision::Block);
             }
         }
     }
 
     #[test]
     fn only_compliance_or_a_reporting_policy_lets_an_enrolled_device_in() {
-        let decide = |status, enforcement| decide(AccessSettings::default(), EnrollmentState::Enrolled, status, enforcement);
+        let decide =
+            |status, enforcement| decide(AccessSettings::default(), UserState::Active, EnrollmentState::Enrolled, status, enforcement);
         assert_eq!(decide(Status::Compliant, Enforcement::Block), Decision::Allow);
         assert_eq!(decide(Status::InGrace, Enforcement::Block), Decision::Allow);
         assert_eq!(decide(Status::Noncompliant, Enforcement::Block), Decision::Block);
         assert_eq!(decide(Status::Noncompliant, Enforcement::AllowAndReport), Decision::Allow);
         assert_eq!(decide(Status::Unknown, Enforcement::AllowAndReport), Decision::Quarantine);
         assert_eq!(decide(Status::Unsupported, Enforcement::Block), Decision::Block);
+    }
+
+    #[test]
+    fn nothing_of_a_disabled_user_comes_in() {
+        let decision =
+            decide(AccessSettings::default(), UserState::Disabled, EnrollmentState::Enrolled, Status::Compliant, Enforcement::Block);
+        assert_eq!(decision, Decision::Block);
     }
 }

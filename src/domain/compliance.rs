@@ -34,6 +34,10 @@ words! {
 /// Hours that a device has to take over a changed policy before it counts as unknown.
 pub const ROLLOUT_HOURS: i64 = 72;
 
+/// The codes of rules that are broken, as opposed to what is not known.
+const BROKEN: [&str; 7] =
+    ["compromised", "passcode_missing", "passcode_too_weak", "not_encrypted", "os_outdated", "mail_not_managed", "silent"];
+
 /// One reason for a verdict, in words for the person who holds the device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
@@ -117,6 +121,9 @@ pub fn evaluate(policy: Option<&EffectivePolicy>, subject: &Subject<'_>, posture
         return verdict_of(Status::Compliant, findings, None, None);
     };
     let rules = &policy.rules;
+    // A fact that is as old as a silence would be too long is no fact any more.
+    let posture = &posture.since(now.plus_days(-i64::from(rules.max_silence_days)));
+    let stale_at = posture.oldest().map(|at| at.plus_days(rules.max_silence_days.into()).plus_seconds(1));
     check_compromised(rules, posture, &mut findings);
     check_passcode(rules, subject, posture, &mut findings);
     check_encryption(rules, posture, &mut findings);
@@ -124,7 +131,7 @@ pub fn evaluate(policy: Option<&EffectivePolicy>, subject: &Subject<'_>, posture
     check_managed_mail(rules, posture, &mut findings);
     let silent_at = subject.last_seen_at.map(|seen| seen.plus_days(rules.max_silence_days.into()));
     check_silence(rules, silent_at, now, &mut findings);
-    conclude(rules, findings, silent_at.filter(|at| *at > now))
+    conclude(rules, findings, silent_at.into_iter().chain(stale_at).filter(|at| *at > now).min())
 }
 
 /// What the platform or the state alone decides.
@@ -326,8 +333,10 @@ fn check_silence(rules: &Rules, silent_at: Option<Timestamp>, now: Timestamp, fi
 fn conclude(rules: &Rules, findings: Findings<'_>, silent_at: Option<Timestamp>) -> Verdict {
     let now = findings.now;
     let earliest = |wanted: Finding| findings.list.iter().filter(|(finding, _)| *finding == wanted).map(|(_, reason)| reason.since).min();
+    // One violation that gives way to another does not begin the grace period anew.
+    let broken_before = findings.before.iter().filter(|reason| BROKEN.contains(&reason.code.as_str())).map(|reason| reason.since).min();
     let soonest = |a: Option<Timestamp>, b: Option<Timestamp>| a.into_iter().chain(b).min();
-    if let Some(since) = earliest(Finding::Broken) {
+    if let Some(since) = earliest(Finding::Broken).map(|since| broken_before.map_or(since, |before| before.min(since))) {
         let deadline = since.plus_days(rules.grace_days.into());
         if now < deadline {
             return verdict_of(Status::InGrace, findings, Some(deadline), Some(deadline));

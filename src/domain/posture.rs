@@ -101,6 +101,39 @@ impl Posture {
         );
     }
 
+    /// Forgets what Apple's `SecurityInfo` said.
+    pub fn forget_security(&mut self) {
+        self.passcode_present = None;
+        self.passcode_compliant = None;
+        self.passcode_compliant_with_profiles = None;
+        self.encryption_capable = None;
+    }
+
+    /// Without the facts that were said before then.
+    #[must_use]
+    pub fn since(&self, then: Timestamp) -> Self {
+        let mut fresh = self.clone();
+        macro_rules! drop_stale { ($($field:ident),+) => { $( fresh.$field = fresh.$field.filter(|fact| fact.at >= then); )+ } }
+        drop_stale!(
+            passcode_present,
+            passcode_compliant,
+            passcode_compliant_with_profiles,
+            encryption_capable,
+            os_version,
+            compromised,
+            managed_profiles
+        );
+        fresh
+    }
+
+    /// When the oldest of the facts that compliance rests on was said.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let flags = [&self.passcode_present, &self.passcode_compliant, &self.passcode_compliant_with_profiles, &self.encryption_capable];
+        let flags = flags.into_iter().flatten().map(|fact| fact.at);
+        flags.chain(self.os_version.iter().map(|fact| fact.at)).chain(self.managed_profiles.iter().map(|fact| fact.at)).min()
+    }
+
     /// The managed profile of this identifier, if the device has reported it.
     #[must_use]
     pub fn managed_profile(&self, identifier: &str) -> Option<&ManagedProfile> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     domain::id::{MailId, PolicyId},
@@ -34,10 +34,15 @@ enum Outcome {
 
 /// Does jobs until told to stop.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    if let Err(error) = app.enqueue_recurring(SWEEP, 0).await {
-        tracing::warn!(error = %error, "the sweep could not be enqueued");
-    }
+    let mut sweep_asked_at: Option<Instant> = None;
     while !*stop.borrow() {
+        // Asked for again and again: it is one job however often it is enqueued, and it must never be lost.
+        if sweep_asked_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
+            sweep_asked_at = Some(Instant::now());
+            if let Err(error) = app.enqueue_recurring(SWEEP, SWEEP_SECONDS).await {
+                tracing::warn!(error = %error, "the sweep could not be enqueued");
+            }
+        }
         match work_once(&app).await {
             Ok(true) => {}
             Ok(false) => {
@@ -141,7 +146,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     let asked = app.refresh_due(SWEEP_DEVICES).await?;
     app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
-    app.purge_visits().await?;
+    app.forget_old().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))
 }

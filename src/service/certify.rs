@@ -12,14 +12,18 @@ use super::{App, Error, Result, secrets, settings};
 use crate::{
     apple::scep::{self, Asks, FailInfo, OpenError, Proof, Request, Strength},
     domain::{
+        device::EnrollmentState,
         id::{CertificateId, EnrollmentId},
         time::Timestamp,
+        user::UserState,
     },
     pki::{self, csr, csr::Csr, issue::DeviceTemplate, key},
     store::{
         Tx,
         certificates::{self, Certificate},
+        devices,
         enrollments::{self, Stage},
+        users,
     },
 };
 
@@ -56,6 +60,15 @@ impl App {
         Ok(Strength { allow_sha1: settings.scep_allow_sha1, allow_3des: settings.scep_allow_3des })
     }
 
+    /// Waits for a place among the few requests of strangers that may cost private key operations at the same time.
+    pub(super) async fn cryptography_permit(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
+        let busy = || Error::TooMany { why: "the server is busy; try again in a few seconds".into(), retry_after_seconds: 5 };
+        match tokio::time::timeout(std::time::Duration::from_secs(5), self.cryptography.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(busy()),
+        }
+    }
+
     /// Answers a `PKIOperation`. Everything, from opening the envelope to the record of the certificate, is one transaction; the
     /// challenge is spent in it.
     ///
@@ -63,6 +76,7 @@ impl App {
     /// Those of the database and of the authority itself; a refusal is a reply, not an error.
     pub async fn answer_scep(self: &Arc<Self>, body: Vec<u8>) -> Result<ScepAnswer> {
         let app = Arc::clone(self);
+        let _permit = self.cryptography_permit().await?;
         let strength = self.scep_strength().await?;
         // The private key operations take longer than the queries: they run before the transaction, on a thread that may block.
         let opened = tokio::task::spawn_blocking(move || {
@@ -210,8 +224,7 @@ fn spend(tx: &mut Tx<'_>, csr: &Csr, now: Timestamp) -> Result<std::result::Resu
     let refused = Declined(FailInfo::BadRequest, "the challenge is not valid");
     let Some(challenge) = csr.challenge.as_deref() else { return Ok(Err(refused)) };
     let Some(challenge) = certificates::spend_challenge(tx, &secrets::hash(challenge), now)? else { return Ok(Err(refused)) };
-    let enrollment = enrollments::find(tx, challenge.enrollment_id)?;
-    if enrollment.is_none_or(|enrollment| enrollment.state == Stage::Ended) {
+    if !may_have_certificate(tx, challenge.enrollment_id)? {
         return Ok(Err(refused));
     }
     Ok(Ok(Subject { enrollment: challenge.enrollment_id, common_name: challenge.common_name, email: challenge.email }))
@@ -220,11 +233,28 @@ fn spend(tx: &mut Tx<'_>, csr: &Csr, now: Timestamp) -> Result<std::result::Resu
 /// Whether a certificate of ours may be followed by another. The subject stays what it was.
 fn renewable(tx: &mut Tx<'_>, old: &X509, now: Timestamp) -> Result<std::result::Result<Subject, Declined>> {
     let refused = Declined(FailInfo::BadCertId, "the certificate cannot be renewed");
-    let Some(old) = certificates::of_fingerprint(tx, &pki::fingerprint(&old.to_der()?))? else { return Ok(Err(refused)) };
-    let enrollment = enrollments::find(tx, old.enrollment_id)?;
-    let is_over = enrollment.is_none_or(|enrollment| enrollment.state == Stage::Ended);
-    if is_over || old.revoked_at.is_some() || now > old.not_after.plus_days(RENEWAL_GRACE_DAYS) {
+    let fingerprint = pki::fingerprint(&old.to_der()?);
+    let Some(old) = certificates::of_fingerprint(tx, &fingerprint)? else { return Ok(Err(refused)) };
+    if !may_have_certificate(tx, old.enrollment_id)? {
+        return Ok(Err(refused));
+    }
+    // Read once more, now that nobody can revoke it meanwhile.
+    let Some(old) = certificates::of_fingerprint(tx, &fingerprint)? else { return Ok(Err(refused)) };
+    if old.revoked_at.is_some() || now > old.not_after.plus_days(RENEWAL_GRACE_DAYS) {
         return Ok(Err(refused));
     }
     Ok(Ok(Subject { enrollment: old.enrollment_id, common_name: old.common_name, email: old.email }))
+}
+
+/// Whether an enrollment may have another certificate: it has not ended, its user takes part, and nobody has ordered its device
+/// away. The user is locked until the commit.
+fn may_have_certificate(tx: &mut Tx<'_>, id: EnrollmentId) -> Result<bool> {
+    let Some(enrollment) = enrollments::find(tx, id)? else { return Ok(false) };
+    let user = users::find_for_update(tx, enrollment.user_id)?;
+    let Some(enrollment) = enrollments::find(tx, id)? else { return Ok(false) };
+    let device = enrollment.device_id.map(|id| devices::find(tx, id)).transpose()?.flatten();
+    let is_ordered_away = device.is_some_and(|device| {
+        device.enrollment_id == Some(id) && !matches!(device.state, EnrollmentState::Pending | EnrollmentState::Enrolled)
+    });
+    Ok(enrollment.state != Stage::Ended && !is_ordered_away && user.is_some_and(|user| user.state == UserState::Active))
 }

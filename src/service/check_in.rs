@@ -15,12 +15,13 @@ use crate::{
         id::DeviceId,
         posture::{Fact, Posture, Source},
         time::Timestamp,
+        user::UserState,
     },
     store::{
         Tx, certificates, commands,
         devices::{self, Device},
         enrollments::{self, Enrollment, Session, Stage},
-        postures, timeline,
+        postures, timeline, users,
     },
 };
 
@@ -39,15 +40,15 @@ pub(super) fn admit(tx: &mut Tx<'_>, fingerprint: &Fingerprint, channel: &Channe
     let denied = |why: &str| Error::Denied(why.to_owned());
     let session = enrollments::session(tx, fingerprint)?.ok_or_else(|| denied("the certificate is not known here"))?;
     if session.stage == Stage::Ended {
-        return Err(denied("the enrollment of this certificate has ended"));
-    }
-    if now > session.not_after {
-        return Err(denied("the certificate has expired: it may only be renewed"));
+        return Err(Error::Ended);
     }
     // A device whose wipe or retirement was ordered has lost its certificate, and still has to be told what to remove.
     let is_ending = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
     if session.revoked_at.is_some() && !is_ending {
         return Err(denied("the certificate is revoked"));
+    }
+    if now > session.not_after && !is_ending {
+        return Err(denied("the certificate has expired: it may only be renewed"));
     }
     if session.identifier.as_deref().is_some_and(|identifier| identifier != channel.id.as_str()) {
         return Err(denied("the certificate belongs to another device"));
@@ -62,6 +63,17 @@ pub(super) fn admit(tx: &mut Tx<'_>, fingerprint: &Fingerprint, channel: &Channe
     Ok(session)
 }
 
+/// The same with the user locked first, for messages that change where a device stands: an order that an administrator gives at
+/// the same moment comes wholly before or wholly after.
+fn admit_locked(tx: &mut Tx<'_>, fingerprint: &Fingerprint, channel: &Channel, now: Timestamp) -> Result<Session> {
+    let session = admit(tx, fingerprint, channel, now)?;
+    let user = users::find_for_update(tx, session.user_id)?;
+    if user.is_none_or(|user| user.state != UserState::Active) && session.stage != Stage::Enrolled {
+        return Err(Error::Denied("the user of this enrollment is disabled".into()));
+    }
+    admit(tx, fingerprint, channel, now)
+}
+
 impl App {
     /// Apple's `Authenticate`: a new generation begins. The queue is emptied, earlier enrollments of the device end, and nothing
     /// is known about it any more. It is not enrolled until its `TokenUpdate`.
@@ -72,13 +84,16 @@ impl App {
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
-            let session = admit(tx, &fingerprint, &channel, now)?;
-            if session.revoked_at.is_some() {
-                return Err(Error::Denied("the certificate is revoked: the device must be enrolled anew".into()));
+            let session = admit_locked(tx, &fingerprint, &channel, now)?;
+            let is_ordered_away = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
+            if session.revoked_at.is_some() || is_ordered_away {
+                return Err(Error::Denied("the device was wiped or let go: it must be enrolled anew".into()));
             }
+            // A certificate that the enrollment was given before this one is of no further use.
+            certificates::revoke_of_enrollment(tx, session.enrollment_id, Some(session.certificate_id), "superseded", now)?;
             let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
             let mut device = device_for(tx, &enrollment, &channel, &message, now)?;
-            end_earlier(tx, &enrollment, &device, now)?;
+            end_earlier(tx, &enrollment, &mut device, now)?;
             commands::cancel_all(tx, enrollment.id, "the device enrolled anew", now)?;
             // The same message again, because its answer was lost, is not another generation.
             if enrollment.state != Stage::Authenticated {
@@ -109,7 +124,9 @@ impl App {
     ) -> Result<()> {
         let posture = posture_of(message, enrollment.is_user_enrollment, now);
         postures::upsert(tx, device.id, &posture, now)?;
-        device.state = EnrollmentState::Pending;
+        if device.state != EnrollmentState::WipePending {
+            device.state = EnrollmentState::Pending;
+        }
         device.ownership = enrollment.ownership;
         device.platform = platform_of(message);
         device.enrollment_id = Some(enrollment.id);
@@ -129,7 +146,7 @@ impl App {
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
-            let session = admit(tx, &fingerprint, &channel, now)?;
+            let session = admit_locked(tx, &fingerprint, &channel, now)?;
             let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
             let Some(device_id) = enrollment.device_id else {
                 return Err(Error::Conflict("a TokenUpdate came before its Authenticate".into()));
@@ -162,7 +179,9 @@ impl App {
     fn complete(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device_id: DeviceId, now: Timestamp) -> Result<()> {
         let hours = i64::from(settings::read(tx, &self.default_sender)?.refresh_hours);
         let mut device = devices::find_for_update(tx, device_id)?.ok_or(Error::NotFound("device"))?;
-        device.state = EnrollmentState::Enrolled;
+        if device.state != EnrollmentState::WipePending {
+            device.state = EnrollmentState::Enrolled;
+        }
         device.enrolled_at = Some(now);
         device.refresh_at = Some(now.plus_seconds(hours * 3600));
         comply::seen_now(&mut device, now);
@@ -170,7 +189,7 @@ impl App {
         timeline::record(tx, device_id, now, "enrolled", "The enrollment is complete.", "check-in")?;
         // The policy's profile first, so that the questions that follow are answered with it installed.
         self.reconcile_device(tx, device_id, "enrollment")?;
-        self.ask_for_facts(tx, enrollment, device_id).map(drop)
+        if device.state == EnrollmentState::Enrolled { self.ask_for_facts(tx, enrollment, device_id).map(drop) } else { Ok(()) }
     }
 
     /// Queues the questions that compliance depends on, unless they wait already; gives the first of them.
@@ -205,7 +224,7 @@ impl App {
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
-            let session = admit(tx, &fingerprint, &channel, now)?;
+            let session = admit_locked(tx, &fingerprint, &channel, now)?;
             let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
             let has_removed = commands::was_sent(tx, enrollment.id, Purpose::SelectiveWipeEnd)?;
             end_enrollment(tx, &mut enrollment, "the profile was removed", "cessation_of_operation", now)?;
@@ -308,21 +327,29 @@ fn device_for(tx: &mut Tx<'_>, enrollment: &Enrollment, channel: &Channel, messa
 }
 
 /// Ends the enrollments that the device had before.
-fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &Device, now: Timestamp) -> Result<()> {
-    if device.state == EnrollmentState::WipePending {
-        timeline::record(
-            tx,
-            device.id,
-            now,
-            "wipe_overtaken",
-            "The device enrolled anew while a wipe was pending; the wipe was withdrawn.",
-            "check-in",
-        )?;
-    }
+///
+/// A wipe that was never handed to the device dies with the enrollment that it was ordered for, and is not carried over; but the
+/// order is not forgotten either: the device stays blocked until an administrator wipes it again or lets it go. Otherwise whoever
+/// holds a stolen phone would only have to enroll it once more.
+fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &mut Device, now: Timestamp) -> Result<()> {
+    let mut was_handed_out = false;
     for mut earlier in enrollments::others_of_device(tx, device.id, present.id)? {
+        was_handed_out |=
+            commands::was_sent(tx, earlier.id, Purpose::FullWipe)? || commands::was_sent(tx, earlier.id, Purpose::SelectiveWipeEnd)?;
         end_enrollment(tx, &mut earlier, "the device enrolled anew", "superseded", now)?;
     }
-    Ok(())
+    if device.state != EnrollmentState::WipePending {
+        return Ok(());
+    }
+    let text = if was_handed_out {
+        "The device enrolled anew after the wipe was handed to it."
+    } else {
+        "The device enrolled anew before the wipe reached it. It stays blocked: order the wipe again, or retire the device."
+    };
+    if was_handed_out {
+        device.state = EnrollmentState::Pending;
+    }
+    Ok(timeline::record(tx, device.id, now, "wipe_overtaken", text, "check-in")?)
 }
 
 /// Ends an enrollment: its commands are withdrawn and its certificates revoked.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{App, Error, Result};
 use crate::{
+    apple::profile,
     domain::{
         audit::Actor,
         command::{Command, Purpose},
@@ -43,6 +44,7 @@ impl App {
                 Order::Refresh => app.refresh_now(tx, &device)?,
                 Order::Command(command) => {
                     may_send(&enrollment, command)?;
+                    app.leaves_own_profiles(command)?;
                     app.queue(tx, &enrollment, device.id, command, Purpose::Administrator)?
                 }
             };
@@ -61,6 +63,19 @@ impl App {
             Ok(queued)
         })
         .await
+    }
+
+    /// The enrollment profile and the passcode profile are the server's own: removing one would end the management, or undo a
+    /// policy, past every safeguard.
+    fn leaves_own_profiles(&self, command: &Command) -> Result<()> {
+        let (Command::InstallProfile { identifier, .. } | Command::RemoveProfile { identifier }) = command else { return Ok(()) };
+        let own = [profile::enrollment::identifier(&self.reverse_dns), profile::passcode::identifier(&self.reverse_dns)];
+        if own.contains(identifier) {
+            return Err(Error::Conflict(
+                "this profile is managed by the server itself: change the policy, or wipe or retire the device".into(),
+            ));
+        }
+        Ok(())
     }
 
     fn refresh_now(&self, tx: &mut Tx<'_>, device: &Device) -> Result<QueuedCommand> {

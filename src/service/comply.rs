@@ -17,6 +17,7 @@ use crate::{
         posture::Posture,
         rights::AccessRights,
         time::Timestamp,
+        user::UserState,
     },
     pki::cms,
     store::{
@@ -24,7 +25,7 @@ use crate::{
         commands::{self, QueuedCommand},
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        policies, postures, timeline,
+        policies, postures, timeline, users,
     },
 };
 
@@ -37,6 +38,7 @@ pub(super) struct Known {
     /// The passcode profile that the device must have; none where no passcode is asked for.
     passcode: Option<Profile>,
     organization: String,
+    user: UserState,
 }
 
 impl Known {
@@ -48,10 +50,11 @@ impl Known {
             None => None,
         };
         let posture = postures::get(tx, id)?;
+        let user = users::find(tx, device.user_id)?.map_or(UserState::Disabled, |user| user.state);
         let policy = policies::for_user(tx, device.user_id)?;
         let organization = settings::read(tx, &app.default_sender)?.organization;
         let passcode = wanted_passcode(app, &organization, &device, enrollment.as_ref(), policy.as_ref())?;
-        Ok(Self { device, enrollment, posture, policy, passcode, organization })
+        Ok(Self { device, enrollment, posture, policy, passcode, organization, user })
     }
 
     fn enforcement(&self) -> Enforcement {
@@ -106,7 +109,7 @@ impl App {
             before: &before,
         };
         let verdict = evaluate(known.policy.as_ref(), &subject, &known.posture, now);
-        let access = decide(AccessSettings::default(), known.device.state, verdict.status, known.enforcement());
+        let access = decide(AccessSettings::default(), known.user, known.device.state, verdict.status, known.enforcement());
         let device = &mut known.device;
         if verdict.status != device.compliance {
             let text = verdict
@@ -138,7 +141,7 @@ impl App {
         let command = match &known.passcode {
             Some(wanted) => {
                 let is_queued = enrollment.passcode_profile.as_deref() == Some(wanted.uuid.as_str());
-                if is_queued && !is_lost(tx, enrollment, &known.posture, &identifier)? {
+                if is_queued && !is_lost(tx, enrollment, &known.posture, &identifier, self.now())? {
                     return Ok(());
                 }
                 Command::InstallProfile { identifier, profile: self.signed(wanted)?.to_vec() }
@@ -197,18 +200,22 @@ impl App {
         let due = self.read(move |conn| devices::due_for_evaluation(conn, now, limit)).await?;
         for id in &due {
             let (app, id) = (Arc::clone(self), *id);
-            self.write(move |tx| app.reconcile_device(tx, id, "time passed")).await?;
+            if let Err(error) = self.write(move |tx| app.reconcile_device(tx, id, "time passed")).await {
+                tracing::error!(device = %id, error = %error, "a device could not be judged");
+            }
         }
         Ok(due.len())
     }
 }
 
 /// Whether the device has reported that it lacks a profile which it was given.
-fn is_lost(tx: &mut Tx<'_>, enrollment: &Enrollment, posture: &Posture, identifier: &str) -> Result<bool> {
+fn is_lost(tx: &mut Tx<'_>, enrollment: &Enrollment, posture: &Posture, identifier: &str, now: Timestamp) -> Result<bool> {
     if posture.managed_profiles.is_none() || posture.managed_profile(identifier).is_some() {
         return Ok(false);
     }
-    Ok(!commands::is_waiting(tx, enrollment.id, Purpose::Policy, "install_profile")?)
+    // A device that takes a profile and never shows it would otherwise be given it for ever, in one session.
+    let is_recent = commands::was_finished_since(tx, enrollment.id, Purpose::Policy, "install_profile", now.plus_seconds(-3600))?;
+    Ok(!is_recent && !commands::is_waiting(tx, enrollment.id, Purpose::Policy, "install_profile")?)
 }
 
 const fn describe(status: Status) -> &'static str {

@@ -56,8 +56,11 @@ impl App {
                 return Ok(None);
             }
             let has_ended = match report.status.answer() {
-                Some(answer) => app.take_answer(tx, &session, device, &report, answer)?,
-                None => false,
+                // The device is locked before its commands, as everywhere.
+                Some(answer) if devices::find_for_update(tx, device)?.is_some() => {
+                    app.take_answer(tx, &session, device, &report, answer)?
+                }
+                _ => false,
             };
             if has_ended { Ok(None) } else { app.hand_out(tx, &session, device, report.status.answer()) }
         })
@@ -81,12 +84,26 @@ impl App {
             self.note_failure(tx, device, &command, conclusion.error.as_deref())?;
         }
         if answer == Answer::Acknowledged {
-            let facts = report.facts(self.now());
-            if facts != Posture::default() {
-                self.absorb(tx, device, facts, command.kind.as_str())?;
-            }
+            self.absorb_answer(tx, device, report, &command)?;
         }
         self.follow(tx, session, device, &command, state)
+    }
+
+    /// Takes over the facts of an answer: those that the command asked for and no others.
+    fn absorb_answer(&self, tx: &mut Tx<'_>, device: DeviceId, report: &Report, command: &QueuedCommand) -> Result<()> {
+        let mut answered = report.clone();
+        let results = &mut answered.results;
+        results.security = results.security.take().filter(|_| command.kind == "security_info");
+        results.device = results.device.take().filter(|_| command.kind == "device_information");
+        results.profiles = results.profiles.take().filter(|_| command.kind == "profile_list");
+        if command.kind == "security_info" {
+            // What a device leaves out of a full answer is no longer known.
+            let mut posture = crate::store::postures::get(tx, device)?;
+            posture.forget_security();
+            crate::store::postures::upsert(tx, device, &posture, self.now())?;
+        }
+        let facts = answered.facts(self.now());
+        if facts == Posture::default() { Ok(()) } else { self.absorb(tx, device, facts, command.kind.as_str()) }
     }
 
     fn note_failure(&self, tx: &mut Tx<'_>, device: DeviceId, command: &QueuedCommand, error: Option<&str>) -> Result<()> {
@@ -102,6 +119,11 @@ impl App {
                 let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
                 self.doubt_passcode(tx, device)?;
                 self.ask_for_facts(tx, &enrollment, device)?;
+                Ok(false)
+            }
+            // It is tried again when the device next reports, not at once.
+            Purpose::Policy if state == CommandState::Failed => {
+                enrollments::set_passcode_profile(tx, session.enrollment_id, None)?;
                 Ok(false)
             }
             Purpose::SelectiveWipeEnd | Purpose::FullWipe if is_done => self.close(tx, session, device, true, "device"),
@@ -151,6 +173,9 @@ impl App {
             return Ok(None);
         };
         if command.purpose == Purpose::SelectiveWipeEnd && has_wipe_before(tx, session)? {
+            if answer.is_some_and(|answer| answer != Answer::NotNow) {
+                wake_for_put_off(tx, session)?;
+            }
             return Ok(None);
         }
         self.encode(tx, session, device, &command)
@@ -194,7 +219,9 @@ impl App {
         let due = self.read(move |conn| devices::due_for_refresh(conn, now, limit)).await?;
         for id in &due {
             let (app, id) = (Arc::clone(self), *id);
-            self.write(move |tx| app.refresh(tx, id).map(drop)).await?;
+            if let Err(error) = self.write(move |tx| app.refresh(tx, id).map(drop)).await {
+                tracing::error!(device = %id, error = %error, "a device could not be asked for its facts");
+            }
         }
         Ok(due.len())
     }

@@ -26,6 +26,7 @@ use crate::{
         certificates::{self, Challenge},
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
+        mails,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -141,6 +142,9 @@ impl App {
         let app = Arc::clone(self);
         self.write(move |tx| {
             let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+            if user.state != UserState::Active {
+                return Err(Error::Conflict("the user is disabled; enable the user before enrolling a device".into()));
+            }
             let (enrollment, secret) = app.prepare(tx, &user, ownership, None)?;
             let detail = json!({ "email": user.email, "ownership": ownership, "enrollment": enrollment.id });
             audit::record(
@@ -201,6 +205,8 @@ impl App {
     /// A one-time right to a certificate. What the certificate will say is decided here.
     pub(super) fn challenge(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, email: &str) -> Result<Secret> {
         let (secret, now) = (Secret::generate("")?, self.now());
+        // Only the newest works, so that nobody can hoard them.
+        certificates::spend_challenges_of(tx, enrollment.id, now)?;
         certificates::insert_challenge(
             tx,
             &Challenge {
@@ -264,13 +270,19 @@ impl App {
         })
     }
 
-    /// Forgets visits that ended a day ago or earlier, with their codes.
+    /// Forgets what has had its time: visits with their codes after a day, rights to a certificate after a week, mails after a
+    /// quarter of a year. Gives how many visits there were.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn purge_visits(&self) -> Result<usize> {
-        let before = self.now().plus_days(-1);
-        self.write(move |tx| Ok(visits::purge(tx, before)?)).await
+    pub async fn forget_old(&self) -> Result<usize> {
+        let now = self.now();
+        self.write(move |tx| {
+            certificates::purge_challenges(tx, now.plus_days(-7))?;
+            mails::purge(tx, now.plus_days(-90))?;
+            Ok(visits::purge(tx, now.plus_days(-1))?)
+        })
+        .await
     }
 
     /// Ends enrollments whose profile was never used; gives how many there were.
@@ -282,7 +294,11 @@ impl App {
         self.write(move |tx| {
             let unused = enrollments::prepared_before(tx, now.plus_days(-1), limit)?;
             let count = unused.len();
-            for mut enrollment in unused {
+            for enrollment in unused {
+                users::find_for_update(tx, enrollment.user_id)?;
+                // It may have begun since it was listed.
+                let again = enrollments::find_for_update(tx, enrollment.id)?.filter(|again| again.state == Stage::Prepared);
+                let Some(mut enrollment) = again else { continue };
                 end_enrollment(tx, &mut enrollment, "the profile was not used", "cessation_of_operation", now)?;
             }
             Ok(count)
@@ -292,7 +308,7 @@ impl App {
 }
 
 fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
-    let visit = visits::find(tx, visit)?.ok_or(Error::NotFound("visit"))?;
+    let visit = visits::find_for_update(tx, visit)?.ok_or(Error::NotFound("visit"))?;
     let user = visit.user_id.map(|id| users::find(tx, id)).transpose()?.flatten();
     if user.is_none_or(|user| user.state != UserState::Active) {
         return Err(Error::Denied("the mailbox has to be proved first".into()));

@@ -11,6 +11,9 @@ pub enum Error {
     /// The caller may not.
     #[error("{0}")]
     Denied(String),
+    /// The enrollment that a device speaks for has ended.
+    #[error("the enrollment has ended")]
+    Ended,
     /// A value is not usable.
     #[error("{field}: {why}")]
     Invalid {

@@ -139,7 +139,7 @@ impl App {
 
     fn send_code(&self, tx: &mut Tx<'_>, visit_id: VisitId, email: &str) -> Result<CodeAsked> {
         let now = self.now();
-        let mut visit = visits::find(tx, visit_id)?.ok_or(super::Error::NotFound("visit"))?;
+        let mut visit = visits::find_for_update(tx, visit_id)?.ok_or(super::Error::NotFound("visit"))?;
         visit.email = Some(email.to_owned());
         visit.user_id = None;
         visits::update(tx, &visit)?;
@@ -201,7 +201,7 @@ impl App {
         let Some(user) = users::find_by_email(tx, email)?.filter(|user| user.state == UserState::Active) else {
             return Ok(CodeTried::Wrong);
         };
-        let mut visit = visits::find(tx, visit_id)?.ok_or(super::Error::NotFound("visit"))?;
+        let mut visit = visits::find_for_update(tx, visit_id)?.ok_or(super::Error::NotFound("visit"))?;
         // An invitation is for one user: it says nothing about the device of another.
         let invitation = visit.invitation_id.map(|id| invitations::find(tx, id)).transpose()?.flatten();
         if invitation.is_none_or(|invitation| invitation.user_id != user.id) {

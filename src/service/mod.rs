@@ -6,7 +6,7 @@ use std::{
 };
 
 use lru::LruCache;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub mod authorities;
 pub mod certify;
@@ -64,6 +64,8 @@ pub struct App {
     signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
     /// The last revocation list and when it was made.
     crl: Mutex<Option<(Timestamp, Arc<Vec<u8>>)>>,
+    /// Places for requests of strangers that cost private key operations.
+    cryptography: Semaphore,
     /// Rings when a job was enqueued here.
     jobs_waiting: Notify,
 }
@@ -103,6 +105,7 @@ impl App {
             signers: signers::Signers::default(),
             signed_profiles: Mutex::new(LruCache::new(capacity)),
             crl: Mutex::new(None),
+            cryptography: Semaphore::new(16),
             jobs_waiting: Notify::new(),
         }
     }

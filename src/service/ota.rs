@@ -33,6 +33,10 @@ impl App {
     /// # Errors
     /// [`Error::Denied`] where the challenge or the identity is not good, [`Error::Invalid`] where the message is not.
     pub async fn continue_ota(self: &Arc<Self>, body: Vec<u8>) -> Result<Vec<u8>> {
+        if !self.settings().await?.ota_enrollment {
+            return Err(Error::Denied("the enrollment in phases is switched off".into()));
+        }
+        let _permit = self.cryptography_permit().await?;
         let message = Attached::open(&body, LONGEST).map_err(|error| Error::invalid("body", error))?;
         let signer = message.signer_certificate_der().to_vec();
         let key = openssl::x509::X509::from_der(&signer).and_then(|certificate| certificate.public_key());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, check_in::end_enrollment};
+use super::{App, Error, Result, check_in::end_enrollment, wipe::lock_device};
 use crate::{
     apple::profile,
     domain::{
@@ -30,6 +30,7 @@ impl App {
     pub async fn retire(self: &Arc<Self>, actor: Actor, device: DeviceId) -> Result<QueuedCommand> {
         let app = Arc::clone(self);
         self.write(move |tx| {
+            app.within_limit(tx, &actor)?;
             let queued = app
                 .retire_one(tx, device, &actor, "retired by an administrator")?
                 .ok_or_else(|| Error::Conflict("the device is not enrolled, or a wipe of it is under way".into()))?;
@@ -51,9 +52,14 @@ impl App {
     }
 
     fn retire_one(&self, tx: &mut Tx<'_>, id: DeviceId, actor: &Actor, why: &str) -> Result<Option<QueuedCommand>> {
-        let mut device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
+        let mut device = lock_device(tx, id)?;
         let enrollment = device.enrollment_id.map(|id| enrollments::find_for_update(tx, id)).transpose()?.flatten();
-        let Some(enrollment) = enrollment.filter(|_| device.state == EnrollmentState::Enrolled) else { return Ok(None) };
+        let is_blocked = match &enrollment {
+            // A wipe that the device escaped by enrolling anew: letting it go is the way out.
+            Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(tx, enrollment.id)?,
+            _ => false,
+        };
+        let Some(enrollment) = enrollment.filter(|_| device.state == EnrollmentState::Enrolled || is_blocked) else { return Ok(None) };
         commands::cancel_all(tx, enrollment.id, "the device was retired", self.now())?;
         let command = Command::RemoveProfile { identifier: profile::enrollment::identifier(&self.reverse_dns) };
         let queued = self.queue_with_reason(tx, &enrollment, id, &command, Purpose::Retire, why)?;
@@ -70,7 +76,7 @@ impl App {
     pub async fn revoke_enrollments(self: &Arc<Self>, actor: Actor, user: UserId, is_confirmed: bool) -> Result<usize> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+            users::find_for_update(tx, user)?.ok_or(Error::NotFound("user"))?;
             let devices = devices::of_user(tx, user)?;
             let affected = devices.iter().filter(|device| device.state == EnrollmentState::Enrolled).count();
             if !is_confirmed {
@@ -78,6 +84,7 @@ impl App {
                     "{affected} device(s) of this user would lose access at once and would have to be enrolled again; repeat the call with \"confirm\": true"
                 )));
             }
+            app.within_limit(tx, &actor)?;
             let mut revoked = 0_usize;
             for device in devices {
                 if app.retire_one(tx, device.id, &actor, "all enrollments of the user were revoked")?.is_some() {

@@ -9,12 +9,14 @@ use crate::{
     domain::{
         audit::Actor,
         id::{GroupId, UserId},
-        user::{Role, UserState, normalize_address},
+        user::{Permission, Role, UserState, normalize_address},
     },
     store::{
         Tx,
         audit::{self, Entry},
-        devices, groups,
+        devices,
+        enrollments::{self, Stage},
+        groups,
         users::{self, User},
     },
 };
@@ -99,7 +101,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Invalid`], or [`Error::Conflict`] where nobody would be left to administer the server.
-    pub async fn change_user(self: &Arc<Self>, actor: Actor, id: UserId, change: UserChange) -> Result<User> {
+    pub async fn change_user(self: &Arc<Self>, actor: Actor, role: Role, id: UserId, change: UserChange) -> Result<User> {
         let email = change.email.as_deref().map(normalize_address).transpose().map_err(|why| Error::invalid("email", why))?;
         let name = change.name.as_deref().map(checked_name).transpose()?;
         let password_hash = match change.password.clone() {
@@ -108,7 +110,12 @@ impl App {
         };
         let app = Arc::clone(self);
         self.write(move |tx| {
-            let before = users::find(tx, id)?.ok_or(Error::NotFound("user"))?;
+            users::lock_role(tx, Role::Administrator)?;
+            let before = users::find_for_update(tx, id)?.ok_or(Error::NotFound("user"))?;
+            // Whoever can change an administrator's address, password or state can become one.
+            if before.role.is_some() || change.role.is_some() || change.password.is_some() {
+                may_manage_roles(role)?;
+            }
             let mut user = before.clone();
             user.email = email.unwrap_or(user.email);
             user.name = name.unwrap_or(user.name);
@@ -122,6 +129,11 @@ impl App {
                 return Err(taken());
             }
             users::update(tx, &user)?;
+            if user.state != before.state {
+                for device in devices::of_user(tx, id)? {
+                    app.reconcile_device(tx, device.id, "the user's state")?;
+                }
+            }
             let detail = json!({
                 "before": { "email": before.email, "name": before.name, "role": before.role, "state": before.state },
                 "after": { "email": user.email, "name": user.name, "role": user.role, "state": user.state },
@@ -138,14 +150,18 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] where devices would be left without anybody, or the server without an
     /// administrator.
-    pub async fn delete_user(self: &Arc<Self>, actor: Actor, id: UserId) -> Result<()> {
+    pub async fn delete_user(self: &Arc<Self>, actor: Actor, role: Role, id: UserId) -> Result<()> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            let user = users::find(tx, id)?.ok_or(Error::NotFound("user"))?;
-            let managed = users::managed_devices(tx, id)?;
+            users::lock_role(tx, Role::Administrator)?;
+            let user = users::find_for_update(tx, id)?.ok_or(Error::NotFound("user"))?;
+            if user.role.is_some() {
+                may_manage_roles(role)?;
+            }
+            let managed = enrollments::of_user(tx, id)?.iter().filter(|enrollment| enrollment.state == Stage::Enrolled).count();
             if managed > 0 {
                 return Err(Error::Conflict(format!(
-                    "{managed} device(s) of this user are under management; wipe or retire them first, so that nothing of the company stays on them"
+                    "{managed} device(s) of this user are under management; wipe or retire them first and wait until they have heard of it, so that nothing of the company stays on them"
                 )));
             }
             keep_an_administrator(tx, &user, None, UserState::Disabled)?;
@@ -161,6 +177,14 @@ impl App {
     fn note_user(&self, tx: &mut Tx<'_>, actor: &Actor, action: &'static str, id: UserId, detail: serde_json::Value) -> Result<()> {
         let entry = Entry { at: self.now(), actor, action, subject_kind: "user", subject: id.to_string(), detail };
         Ok(audit::record(tx, &entry)?)
+    }
+}
+
+fn may_manage_roles(role: Role) -> Result<()> {
+    if role.may(Permission::ManageRoles) {
+        Ok(())
+    } else {
+        Err(Error::Denied(format!("the role {role} may not change somebody who holds a role")))
     }
 }
 

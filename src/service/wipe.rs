@@ -20,8 +20,8 @@ use crate::{
         certificates,
         commands::{self, QueuedCommand},
         devices::{self, Device},
-        enrollments::{self, Enrollment},
-        postures, timeline,
+        enrollments::{self, Enrollment, Stage},
+        postures, timeline, users,
     },
 };
 
@@ -53,7 +53,7 @@ impl App {
     pub async fn wipe(self: &Arc<Self>, actor: Actor, device: DeviceId, order: WipeOrder) -> Result<QueuedCommand> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            let mut device = devices::find_for_update(tx, device)?.ok_or(Error::NotFound("device"))?;
+            let mut device = lock_device(tx, device)?;
             confirm(&device, &order)?;
             let enrollment = device.enrollment_id.map(|id| enrollments::find_for_update(tx, id)).transpose()?.flatten();
             may_wipe(tx, &device, enrollment.as_ref(), order.scope)?;
@@ -70,6 +70,7 @@ impl App {
     /// Revokes the certificates of a device and blocks it, whatever the device itself does next.
     pub(super) fn cut_off(&self, tx: &mut Tx<'_>, device: &mut Device, enrollment: &Enrollment, state: EnrollmentState) -> Result<()> {
         certificates::revoke_of_enrollment(tx, enrollment.id, None, "privilege_withdrawn", self.now())?;
+        certificates::spend_challenges_of(tx, enrollment.id, self.now())?;
         device.state = state;
         device.refresh_at = None;
         devices::update(tx, device)?;
@@ -139,15 +140,18 @@ impl App {
         Ok(queued)
     }
 
-    fn within_limit(&self, tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
+    /// Wipes and retirements count alike: both end the management of a device.
+    pub(super) fn within_limit(&self, tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
+        audit::lock(tx)?;
         let limit = i64::from(settings::read(tx, &self.default_sender)?.wipe_limit);
-        let ordered = audit::count_since(tx, &actor.name, "device.wipe", self.now().plus_seconds(-WINDOW_MINUTES * 60))?;
+        let ordered =
+            audit::count_since(tx, &actor.name, &["device.wipe", "device.retire"], self.now().plus_seconds(-WINDOW_MINUTES * 60))?;
         if limit == 0 || ordered < limit {
             return Ok(());
         }
         Err(Error::TooMany {
             why: format!(
-                "{ordered} wipes were ordered in your name within {WINDOW_MINUTES} minutes, which is the limit; wait, or let an administrator raise wipe_limit in the settings"
+                "{ordered} wipes and retirements were ordered in your name within {WINDOW_MINUTES} minutes, which is the limit; wait, or let an administrator raise wipe_limit in the settings"
             ),
             retry_after_seconds: 60,
         })
@@ -168,6 +172,13 @@ impl App {
     }
 }
 
+/// The device, with its user locked first: the one order in which everything that changes a device's state locks.
+pub(super) fn lock_device(tx: &mut Tx<'_>, id: DeviceId) -> Result<Device> {
+    let found = devices::find(tx, id)?.ok_or(Error::NotFound("device"))?;
+    users::find_for_update(tx, found.user_id)?;
+    devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))
+}
+
 /// The administrator must have typed what is printed on the device.
 fn confirm(device: &Device, order: &WipeOrder) -> Result<()> {
     let expected = device.serial.clone().unwrap_or_else(|| device.id.to_string());
@@ -176,16 +187,19 @@ fn confirm(device: &Device, order: &WipeOrder) -> Result<()> {
         return Err(Error::invalid("confirm", format!("must be the {what} of the device, so that no other device is wiped by mistake")));
     }
     let reason = order.reason.trim();
-    if reason.is_empty() || reason.chars().count() > 500 {
-        return Err(Error::invalid("reason", "must say in 1 to 500 characters why the device is wiped"));
+    if reason.is_empty() || reason.chars().count() > 500 || reason.chars().any(char::is_control) {
+        return Err(Error::invalid("reason", "must say in 1 to 500 characters, without line breaks, why the device is wiped"));
     }
     Ok(())
 }
 
-/// A wipe that failed on the device may be ordered again; one that is under way may not.
+/// A wipe that failed on the device may be ordered again, and so may one of a device that was let go and still has its enrollment;
+/// one that is under way may not.
 fn may_wipe(tx: &mut Tx<'_>, device: &Device, enrollment: Option<&Enrollment>, scope: WipeScope) -> Result<()> {
     let has_failed = match enrollment {
         Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(tx, enrollment.id)?,
+        // It was let go, and has not come to hear of it yet.
+        Some(enrollment) if device.state == EnrollmentState::Retired => enrollment.state == Stage::Enrolled,
         _ => false,
     };
     let target = WipeTarget {

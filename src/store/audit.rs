@@ -142,12 +142,29 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<i64>) -> Result<
     Ok(Page::cut(items, page.limit, total, |line: &AuditLine| line.sequence))
 }
 
-/// How often an actor did something since then.
+/// Makes every other writer of the log wait until the commit, so that what was counted stays true.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_since(conn: &mut Conn, actor: &str, action: &str, since: Timestamp) -> Result<i64, Error> {
-    Ok(audit::table.filter(audit::actor_name.eq(actor).and(audit::action.eq(action)).and(audit::at.ge(since))).count().get_result(conn)?)
+pub fn lock(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let head: Option<i64> = first_locked!(tx, audit_head::table.select(audit_head::sequence));
+    head.map(drop).ok_or_else(|| Error::Corrupt("the audit log has lost its end".into()))
+}
+
+/// How often an actor did one of these things since then.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_since(conn: &mut Conn, actor: &str, actions: &[&str], since: Timestamp) -> Result<i64, Error> {
+    Ok(audit::table
+        .filter(
+            audit::actor_name
+                .eq(actor)
+                .and(audit::action.eq_any(actions.iter().map(|action| (*action).to_owned()).collect::<Vec<_>>()))
+                .and(audit::at.ge(since)),
+        )
+        .count()
+        .get_result(conn)?)
 }
 
 /// Whether the chain holds from its first line to its last.

@@ -93,6 +93,24 @@ pub fn spend_challenge(tx: &mut Tx<'_>, hash: &[u8], now: Timestamp) -> Result<O
     Ok(challenges::table.filter(challenges::hash.eq(hash.to_vec())).select(Challenge::as_select()).first(&mut **tx).optional()?)
 }
 
+/// Uses up every challenge of an enrollment that is still good.
+///
+/// # Errors
+/// Those of the database.
+pub fn spend_challenges_of(tx: &mut Tx<'_>, enrollment: EnrollmentId, now: Timestamp) -> Result<usize, Error> {
+    Ok(diesel::update(challenges::table.filter(challenges::enrollment_id.eq(enrollment).and(challenges::spent_at.is_null())))
+        .set(challenges::spent_at.eq(now))
+        .execute(&mut **tx)?)
+}
+
+/// Removes challenges that ended before then.
+///
+/// # Errors
+/// Those of the database.
+pub fn purge_challenges(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
+    Ok(diesel::delete(challenges::table.filter(challenges::expires_at.lt(before))).execute(&mut **tx)?)
+}
+
 /// Whether there is a good challenge of this hash for this enrollment; changes nothing.
 ///
 /// # Errors

@@ -145,6 +145,27 @@ pub fn has_ending_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<b
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
+/// Whether a command of this purpose and kind was finished since then.
+///
+/// # Errors
+/// Those of the database.
+pub fn was_finished_since(
+    conn: &mut Conn,
+    enrollment: EnrollmentId,
+    purpose: Purpose,
+    kind: &str,
+    since: Timestamp,
+) -> Result<bool, Error> {
+    let finished = commands::table.filter(
+        commands::enrollment_id
+            .eq(enrollment)
+            .and(commands::purpose.eq(purpose))
+            .and(commands::kind.eq(kind))
+            .and(commands::finished_at.ge(since)),
+    );
+    Ok(diesel::select(diesel::dsl::exists(finished)).get_result(conn)?)
+}
+
 /// Whether a command of this purpose was handed to the device, answered or not.
 ///
 /// # Errors

@@ -99,3 +99,11 @@ pub fn note_error(tx: &mut Tx<'_>, id: MailId, error: &str) -> Result<(), Error>
     diesel::update(mails::table.filter(mails::id.eq(id))).set(mails::last_error.eq(error)).execute(&mut **tx)?;
     Ok(())
 }
+
+/// Removes mails that were finished before then.
+///
+/// # Errors
+/// Those of the database.
+pub fn purge(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
+    Ok(diesel::delete(mails::table.filter(mails::state.ne(MailState::Queued).and(mails::created_at.lt(before)))).execute(&mut **tx)?)
+}

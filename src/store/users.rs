@@ -56,6 +56,30 @@ pub fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, Error
     Ok(users::table.filter(users::email.eq(email)).select(User::as_select()).first(conn).optional()?)
 }
 
+/// The user, locked until the commit. Whatever changes the devices of a user locks the user first, so that an order of an
+/// administrator and a message of a device never overtake each other.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_for_update(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
+    // Not FOR UPDATE: rows that merely point at the user may still be added meanwhile.
+    if let Conn::Postgres(c) = &mut **tx {
+        users::table.filter(users::id.eq(id)).select(users::id).for_no_key_update().first::<UserId>(c).optional()?;
+    }
+    find(tx, id)
+}
+
+/// Locks everybody who holds this role until the commit, in one order.
+///
+/// # Errors
+/// Those of the database.
+pub fn lock_role(tx: &mut Tx<'_>, role: Role) -> Result<(), Error> {
+    if let Conn::Postgres(c) = &mut **tx {
+        users::table.filter(users::role.eq(role)).order(users::id.asc()).select(users::id).for_no_key_update().load::<UserId>(c)?;
+    }
+    Ok(())
+}
+
 /// Which users are wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

@@ -59,6 +59,14 @@ pub fn find(conn: &mut Conn, id: VisitId) -> Result<Option<Visit>, Error> {
     Ok(visits::table.filter(visits::id.eq(id)).select(Visit::as_select()).first(conn).optional()?)
 }
 
+/// The visit of this identifier, locked until the commit.
+///
+/// # Errors
+/// Those of the database.
+pub fn find_for_update(tx: &mut Tx<'_>, id: VisitId) -> Result<Option<Visit>, Error> {
+    Ok(super::conn::first_locked!(tx, visits::table.filter(visits::id.eq(id)).select(Visit::as_select())))
+}
+
 /// Begins a visit.
 ///
 /// # Errors

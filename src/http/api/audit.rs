@@ -42,8 +42,8 @@ pub async fn list_audit(caller: Caller, app: web::Data<App>, query: Query<AuditQ
     let page = paging::page(query.limit, query.cursor.as_deref())?;
     let since = query.since.as_deref().map(Timestamp::parse).transpose();
     let filter = Filter {
-        actor: query.actor.filter(|text| !text.is_empty()),
-        action: query.action.filter(|text| !text.is_empty()),
+        actor: paging::text("actor", query.actor)?,
+        action: paging::text("action", query.action)?,
         since: since.map_err(|_| Error::invalid("since", "must be a time such as 2026-01-31T12:00:00Z"))?,
     };
     Ok(web::Json(app.read(move |conn| rows::list(conn, &filter, page)).await?))

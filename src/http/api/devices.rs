@@ -139,7 +139,7 @@ impl DeviceQuery {
             os: paging::optional("os", self.os.as_deref())?,
             status: given(&self.status).map(|word| status_filter(&word)).transpose()?,
             user: paging::optional("user", self.user.as_deref())?,
-            text: given(&self.q),
+            text: paging::text("q", self.q.clone())?,
         })
     }
 }

@@ -80,7 +80,7 @@ impl ApiError {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        use service::Error::{Conflict, Denied, Internal, Invalid, NotFound, TooMany, Unavailable};
+        use service::Error::{Conflict, Denied, Ended, Internal, Invalid, NotFound, TooMany, Unavailable};
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Unreadable(_) | Self::Service(Invalid { .. }) => StatusCode::BAD_REQUEST,
@@ -88,7 +88,7 @@ impl ResponseError for ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchAddress | Self::Service(NotFound(_)) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Service(Denied(_)) => StatusCode::FORBIDDEN,
+            Self::Service(Denied(_) | Ended) => StatusCode::FORBIDDEN,
             Self::Service(Conflict(_)) => StatusCode::CONFLICT,
             Self::Service(TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Service(Unavailable(..)) => StatusCode::SERVICE_UNAVAILABLE,

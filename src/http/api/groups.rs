@@ -112,19 +112,19 @@ pub async fn delete_group(caller: Caller, app: web::Data<App>, id: web::Path<Gro
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Puts a user into a group.
+/// Puts a user into a group. Who is in which group decides which policies hold, so it takes the right to change those.
 #[utoipa::path(put, path = "/api/v1/groups/{id}/members/{user}", params(("id" = GroupId, Path), ("user" = UserId, Path)), responses((status = 204), (status = 404, body = Problem)), tag = "groups", security(("token" = [])))]
 pub async fn add_member(caller: Caller, app: web::Data<App>, path: web::Path<(GroupId, UserId)>) -> Result<HttpResponse, ApiError> {
-    caller.must(Permission::ManageUsers)?;
+    caller.must(Permission::ManagePolicies)?;
     let (group, user) = path.into_inner();
     app.into_inner().add_member(caller.actor, group, user).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Takes a user out of a group.
+/// Takes a user out of a group. Who is in which group decides which policies hold, so it takes the right to change those.
 #[utoipa::path(delete, path = "/api/v1/groups/{id}/members/{user}", params(("id" = GroupId, Path), ("user" = UserId, Path)), responses((status = 204), (status = 404, body = Problem)), tag = "groups", security(("token" = [])))]
 pub async fn remove_member(caller: Caller, app: web::Data<App>, path: web::Path<(GroupId, UserId)>) -> Result<HttpResponse, ApiError> {
-    caller.must(Permission::ManageUsers)?;
+    caller.must(Permission::ManagePolicies)?;
     let (group, user) = path.into_inner();
     app.into_inner().remove_member(caller.actor, group, user).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -25,6 +25,17 @@ pub fn page<K: FromStr>(limit: Option<i64>, cursor: Option<&str>) -> Result<Page
     Ok(PageRequest { limit, after })
 }
 
+/// A text to look for, which may be left out or empty.
+///
+/// # Errors
+/// It has characters that no stored text has.
+pub fn text(field: &'static str, text: Option<String>) -> Result<Option<String>, Error> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) if text.chars().any(char::is_control) => Err(Error::invalid(field, "must not contain control characters")),
+        other => Ok(other),
+    }
+}
+
 /// A parameter that may be left out or empty.
 ///
 /// # Errors

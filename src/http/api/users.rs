@@ -84,8 +84,8 @@ pub async fn list_users(caller: Caller, app: web::Data<App>, query: Query<UserQu
     let page = paging::page(query.limit, query.cursor.as_deref())?;
     let filter = rows::Filter {
         group: paging::optional("group", query.group.as_deref())?,
-        text: query.q.filter(|text| !text.is_empty()),
-        source: query.source.filter(|text| !text.is_empty()),
+        text: paging::text("q", query.q)?,
+        source: paging::text("source", query.source)?,
     };
     let page = app
         .read(move |conn| {
@@ -124,6 +124,9 @@ pub async fn create_user(caller: Caller, app: web::Data<App>, body: web::Json<Ne
     let body = body.into_inner();
     if body.role.is_some() || body.password.is_some() {
         caller.must(Permission::ManageRoles)?;
+    }
+    if !body.groups.is_empty() {
+        caller.must(Permission::ManagePolicies)?;
     }
     let app = app.into_inner();
     let new = NewUser {
@@ -185,11 +188,6 @@ pub async fn change_user(
     caller.must(Permission::ManageUsers)?;
     let body = body.into_inner();
     let (app, id) = (app.into_inner(), id.into_inner());
-    // Whoever can change an administrator's address, password or state can become one.
-    let has_role = app.read(move |conn| rows::find(conn, id)).await?.is_some_and(|user| user.role.is_some());
-    if body.role.is_some() || body.password.is_some() || has_role {
-        caller.must(Permission::ManageRoles)?;
-    }
     let change = UserChange {
         name: body.name,
         email: body.email,
@@ -198,7 +196,7 @@ pub async fn change_user(
         role: body.role,
         state: body.state,
     };
-    let user = app.change_user(caller.actor, id, change).await?;
+    let user = app.change_user(caller.actor, caller.role, id, change).await?;
     Ok(web::Json(app.read(move |conn| view(conn, user)).await?))
 }
 
@@ -206,11 +204,7 @@ pub async fn change_user(
 #[utoipa::path(delete, path = "/api/v1/users/{id}", params(("id" = UserId, Path)), responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "users", security(("token" = [])))]
 pub async fn delete_user(caller: Caller, app: web::Data<App>, id: web::Path<UserId>) -> Result<HttpResponse, ApiError> {
     caller.must(Permission::ManageUsers)?;
-    let (app, id) = (app.into_inner(), id.into_inner());
-    if app.read(move |conn| rows::find(conn, id)).await?.is_some_and(|user| user.role.is_some()) {
-        caller.must(Permission::ManageRoles)?;
-    }
-    app.delete_user(caller.actor, id).await?;
+    app.into_inner().delete_user(caller.actor, caller.role, id.into_inner()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

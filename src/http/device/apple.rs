@@ -47,6 +47,9 @@ impl Refusal {
             Self::ContentType => HttpResponse::UnsupportedMediaType().finish(),
             Self::Service(Error::Denied(why)) => {
                 tracing::info!(why, "a device was refused");
+                HttpResponse::Forbidden().finish()
+            }
+            Self::Service(Error::Ended) => {
                 HttpResponse::build(StatusCode::FORBIDDEN).content_type(rejection::CONTENT_TYPE).body(rejection::UNRECOGNIZED_DEVICE)
             }
             Self::Signer(SignerError::Foreign) | Self::Service(Error::NotFound(_)) => HttpResponse::Forbidden().finish(),
@@ -117,7 +120,9 @@ async fn declare(
                 tracing::info!(error = %error, "a status report cannot be read");
                 Refusal::Malformed
             })?;
-            app.receive_status(fingerprint, channel, Some(facts)).await?;
+            // What holds for one user of a shared device does not hold for the device.
+            let facts = channel.user.is_none().then_some(facts);
+            app.receive_status(fingerprint, channel, facts).await?;
             Ok(HttpResponse::NoContent().finish())
         }
         declarative::Answer::NotFound => {

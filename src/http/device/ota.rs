@@ -19,7 +19,9 @@ pub async fn continue_enrollment(app: web::Data<App>, body: web::Bytes) -> HttpR
             tracing::info!(why, "a message of an enrollment in phases cannot be understood");
             HttpResponse::BadRequest().finish()
         }
-        Err(Error::Unavailable(..)) => HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish(),
+        Err(Error::Unavailable(..) | Error::TooMany { .. }) => {
+            HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish()
+        }
         Err(error) => {
             tracing::error!(error = %error, cause = ?error, "an enrollment in phases failed");
             HttpResponse::InternalServerError().finish()

@@ -50,7 +50,7 @@ async fn operate(app: web::Data<App>, message: Vec<u8>) -> HttpResponse {
 }
 
 fn failed(error: &Error) -> HttpResponse {
-    if let Error::Unavailable(..) = error {
+    if let Error::Unavailable(..) | Error::TooMany { .. } = error {
         return HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish();
     }
     tracing::error!(error = %error, cause = ?error, "a SCEP operation failed");

@@ -140,6 +140,7 @@ impl From<service::Error> for Problem {
         use service::Error;
         let (mut problem, retry) = match &error {
             Error::NotFound(_) => (Self::of_status(StatusCode::NOT_FOUND), None),
+            Error::Ended => (Self::new(StatusCode::FORBIDDEN, "This is not possible", sentence("the enrollment has ended")), None),
             Error::Denied(why) => (Self::new(StatusCode::FORBIDDEN, "This is not possible", sentence(why)), None),
             Error::Invalid { why, .. } => (Self::new(StatusCode::BAD_REQUEST, "Please check what you typed", sentence(why)), None),
             Error::Conflict(why) => (Self::new(StatusCode::CONFLICT, "This is not possible any more", sentence(why)), None),

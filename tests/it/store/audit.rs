@@ -162,5 +162,5 @@ async fn lines_are_filtered_and_paged_newest_first(db: Database) {
     assert_eq!(list(of_ada, first(9)).await, (vec![4, 1], 2, None));
     let late = Filter { since: Some(NOW.plus_seconds(2)), ..Filter::default() };
     assert_eq!(list(late, first(9)).await, (vec![4, 3], 2, None));
-    assert_eq!(read(&store, |c| audit::count_since(c, "ada", "device.wipe", NOW.plus_seconds(1))).await, 1);
+    assert_eq!(read(&store, |c| audit::count_since(c, "ada", &["device.wipe"], NOW.plus_seconds(1))).await, 1);
 }
