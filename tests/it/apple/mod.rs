@@ -1,0 +1,3 @@
+//! Apple devices, played against a whole server.
+
+mod invariants;
