@@ -1,4 +1,17 @@
-//! Enlist, a self-hosted mobile enrollment server.
+//! Enlist, a self-hosted mobile enrollment server. The layers, and who may use whom:
+//!
+//! ```text
+//! domain  ◄─ store ◄─┐
+//!    ▲               ├─ service ◄─┬─ jobs
+//!    ├─ pki ◄────────┤            ├─ http
+//!    ├─ apple        │            └─ cli ─► simulator
+//!    └─ mail ◄───────┘
+//! config: read by cli, which hands each part its own values
+//! ```
+//!
+//! [`domain`] says what is true, without I/O; [`store`] keeps it, and is the only place with SQL; [`pki`], [`apple`] and
+//! [`mail`] translate; [`service`] does things, one verb in each file, and is the only caller of a writing transaction;
+//! [`http`], [`jobs`] and [`cli`] are who asks. [`simulator`] is the other end of the wire and shares no codec with the rest.
 
 pub mod apple;
 pub mod cli;

@@ -10,7 +10,7 @@
 package_of() {
     case "$1" in
     cc) echo build-essential ;;
-    make | perl | openssl | curl | nginx | certmonger | git) echo "$1" ;;
+    make | perl | openssl | curl | jq | nginx | certmonger | git) echo "$1" ;;
     getcert) echo certmonger ;;
     pki) echo strongswan-pki ;;
     pg_ctl) echo postgresql ;;

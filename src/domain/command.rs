@@ -65,6 +65,9 @@ pub enum Command {
         /// The settings to change.
         settings: Vec<Setting>,
     },
+    /// Renews the device's identity: the enrollment profile once more, made when the command is handed out, because the right to a
+    /// certificate that it carries lives for minutes only.
+    RenewIdentity,
     /// Apple `DeclarativeManagement`: asks the device to synchronize its declarations.
     DeclarativeManagement,
     /// A command dictionary that is not typed here, as an XML property list.
@@ -160,6 +163,7 @@ impl Command {
             Self::EraseDevice(_) => "erase_device",
             Self::Restrictions { .. } => "restrictions",
             Self::Settings { .. } => "settings",
+            Self::RenewIdentity => "renew_identity",
             Self::DeclarativeManagement => "declarative_management",
             Self::Raw { .. } => "raw",
         }
@@ -169,7 +173,7 @@ impl Command {
     #[must_use]
     pub fn needed_rights(&self) -> AccessRights {
         match self {
-            Self::InstallProfile { .. } | Self::RemoveProfile { .. } => AccessRights::MANAGE_PROFILES,
+            Self::InstallProfile { .. } | Self::RemoveProfile { .. } | Self::RenewIdentity => AccessRights::MANAGE_PROFILES,
             Self::ProfileList { .. } | Self::CertificateList { .. } => AccessRights::INSPECT_PROFILES,
             Self::DeviceInformation { .. } => AccessRights::QUERY_DEVICE,
             Self::SecurityInfo => AccessRights::QUERY_SECURITY,
@@ -312,6 +316,8 @@ words! {
         Facts = "facts",
         /// The policy's profile.
         Policy = "policy",
+        /// The device's certificate comes to its end.
+        Renewal = "renewal",
         /// Part of a selective wipe.
         SelectiveWipe = "selective_wipe",
         /// The last step of a selective wipe: the enrollment profile itself.

@@ -10,6 +10,8 @@ pub mod health;
 pub mod layer;
 pub mod limits;
 pub mod metrics;
+pub mod page;
+pub mod portal;
 
 /// All addresses of the public port.
 pub fn configure(config: &mut web::ServiceConfig) {

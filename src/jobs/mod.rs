@@ -139,6 +139,7 @@ async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
 async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     let evaluated = app.evaluate_due(SWEEP_DEVICES).await?;
     let asked = app.refresh_due(SWEEP_DEVICES).await?;
+    app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.purge_visits().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);

@@ -14,6 +14,8 @@ use crate::{
 
 /// Seals the keys of the server's own certificates.
 const PURPOSE: &str = "authority key";
+/// Days before its end at which a certificate of the server is made anew.
+const RENEWED_DAYS: i64 = 90;
 
 /// The server's own certificates with their keys.
 pub struct Authorities {
@@ -38,6 +40,7 @@ pub fn load_or_create(url: &DatabaseUrl, keys: &SealKey, organization: &str, now
         let made = make_missing(&kept, keys, organization, now)?;
         store::write_once(url, |tx| keep(tx, &made))?;
     }
+    renew_ending(url, keys, organization, now)?;
     let kept = store::write_once(url, |tx| store::authorities::list(tx))?;
     let open = |kind| {
         let authority = kept.iter().find(|authority| authority.kind == kind).ok_or_else(|| missing(kind))?;
@@ -49,6 +52,19 @@ pub fn load_or_create(url: &DatabaseUrl, keys: &SealKey, organization: &str, now
         profile_signer: open(AuthorityKind::ProfileSigner)?,
         ocsp_responder: open(AuthorityKind::OcspResponder)?,
     })
+}
+
+/// Makes those anew that end soon. The CA itself is not among them: its end is years away, and devices trust it by name.
+fn renew_ending(url: &DatabaseUrl, keys: &SealKey, organization: &str, now: Timestamp) -> Result<()> {
+    let kept = store::write_once(url, |tx| store::authorities::list(tx))?;
+    let is_ending = |authority: &&Authority| authority.kind != AuthorityKind::DeviceCa && authority.not_after < now.plus_days(RENEWED_DAYS);
+    if !kept.iter().any(|authority| is_ending(&authority)) {
+        return Ok(());
+    }
+    let lasting: Vec<Authority> = kept.iter().filter(|authority| !is_ending(authority)).cloned().collect();
+    let made = make_missing(&lasting, keys, organization, now)?;
+    store::write_once(url, |tx| made.iter().try_for_each(|authority| store::authorities::replace(tx, authority)))?;
+    Ok(())
 }
 
 fn missing(kind: AuthorityKind) -> Error {

@@ -174,12 +174,20 @@ impl App {
                 not_before: template.not_before,
                 not_after: template.not_after,
                 created_at: now,
+                renew_at: Some(renew_at(template.not_before, template.not_after, serial)),
                 revoked_at: None,
                 revocation_reason: None,
             },
         )?;
         Ok(der)
     }
+}
+
+/// Two thirds of the way from its beginning to its end, and a little later by chance, so that devices that enrolled together do
+/// not come back together.
+fn renew_at(not_before: Timestamp, not_after: Timestamp, [.., chance]: [u8; 16]) -> Timestamp {
+    let life = not_after.seconds().saturating_sub(not_before.seconds());
+    not_before.plus_seconds((life / 3).saturating_mul(2)).plus_seconds((life / 24).saturating_mul(i64::from(chance)) / 256)
 }
 
 /// A first request is the same request again only with the same challenge: some clients name a transaction after their key.

@@ -157,14 +157,7 @@ impl App {
     }
 
     fn encode(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, queued: &QueuedCommand) -> Result<Option<Vec<u8>>> {
-        let command = queued.command()?;
-        let token = match command {
-            Command::ClearPasscode => {
-                let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
-                self.unlock_token(&enrollment)?
-            }
-            _ => None,
-        };
+        let (command, token) = self.completed(tx, session, queued.command()?)?;
         match apple::command::encode(&queued.id.to_string().to_uppercase(), &command, token.as_deref()) {
             Ok(bytes) => Ok(commands::mark_sent(tx, queued.id, self.now())?.then_some(bytes)),
             Err(error) => {
@@ -177,6 +170,19 @@ impl App {
                 Ok(None)
             }
         }
+    }
+
+    /// Adds what is never kept in the queue: the unlock token, and the enrollment profile with a fresh right to a certificate.
+    fn completed(&self, tx: &mut Tx<'_>, session: &Session, command: Command) -> Result<(Command, Option<Vec<u8>>)> {
+        if !matches!(command, Command::ClearPasscode | Command::RenewIdentity) {
+            return Ok((command, None));
+        }
+        let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
+        if command == Command::ClearPasscode {
+            return Ok((command, self.unlock_token(&enrollment)?));
+        }
+        let identifier = apple::profile::enrollment::identifier(&self.reverse_dns);
+        Ok((Command::InstallProfile { identifier, profile: self.renewed_profile(tx, &enrollment)? }, None))
     }
 
     /// Asks devices that were silent for a while how they are; gives how many there were.

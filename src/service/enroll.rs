@@ -193,7 +193,13 @@ impl App {
             end_cause: None,
         };
         enrollments::insert(tx, &enrollment)?;
-        let secret = Secret::generate("")?;
+        let secret = self.challenge(tx, &enrollment, &user.email)?;
+        Ok((enrollment, secret))
+    }
+
+    /// A one-time right to a certificate. What the certificate will say is decided here.
+    pub(super) fn challenge(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, email: &str) -> Result<Secret> {
+        let (secret, now) = (Secret::generate("")?, self.now());
         certificates::insert_challenge(
             tx,
             &Challenge {
@@ -201,13 +207,13 @@ impl App {
                 hash: secret.hash.clone(),
                 enrollment_id: enrollment.id,
                 common_name: enrollment.id.to_string(),
-                email: user.email.clone(),
+                email: email.to_owned(),
                 created_at: now,
                 expires_at: now.plus_seconds(CHALLENGE_SECONDS),
                 spent_at: None,
             },
         )?;
-        Ok((enrollment, secret))
+        Ok(secret)
     }
 
     /// The first profile that the device gets: the enrollment itself, or the question what it is.

@@ -94,6 +94,21 @@ impl App {
         Ok(self.read(move |conn| visits::find_by_hash(conn, &hash, now)).await?)
     }
 
+    /// Gives a visit a new secret for its cookie and makes the old one worthless. Done when the mailbox was proved: whoever
+    /// planted the cookie before that does not share in what follows.
+    ///
+    /// # Errors
+    /// [`super::Error::NotFound`] where the visit is gone, and those of the database.
+    pub async fn renew_visit_cookie(&self, visit: VisitId) -> Result<String> {
+        let secret = Secret::generate("")?;
+        self.write(
+            move |tx| {
+                if visits::replace_hash(tx, visit, &secret.hash)? { Ok(secret.text) } else { Err(super::Error::NotFound("visit")) }
+            },
+        )
+        .await
+    }
+
     /// How the link of an invitation stands. Looking changes nothing, however often it is done.
     ///
     /// # Errors

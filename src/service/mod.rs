@@ -23,6 +23,7 @@ pub mod ota;
 pub mod outbox;
 pub mod policy;
 pub mod queue;
+pub mod renew;
 pub mod report;
 pub mod retire;
 pub mod revocation;

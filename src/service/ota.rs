@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use super::{App, Error, Result, secrets, secrets::Secret};
+use super::{App, Error, Result, secrets};
 use crate::{
     apple::{
         field::Secret as Field,
         profile::ota::{self, DeviceAttributes},
     },
-    domain::{enrollment::CHALLENGE_SECONDS, id::ChallengeId},
     pki::{
         self,
         chain::{self, Purpose},
@@ -19,8 +18,8 @@ use crate::{
     },
     store::{
         Tx,
-        certificates::{self, Challenge},
-        enrollments::{self, Enrollment, Session, Stage},
+        certificates::{self},
+        enrollments::{self, Session, Stage},
         settings, users,
     },
 };
@@ -54,7 +53,7 @@ impl App {
         let enrollment =
             enrollments::find(tx, spent.enrollment_id)?.filter(|enrollment| enrollment.state == Stage::Prepared).ok_or_else(denied)?;
         let user = users::find(tx, enrollment.user_id)?.ok_or(Error::NotFound("user"))?;
-        let secret = self.another_challenge(tx, &enrollment, &user.email)?;
+        let secret = self.challenge(tx, &enrollment, &user.email)?;
         let organization = super::settings::read(tx, &self.default_sender)?.organization;
         let scep = self.scep_payload(organization, &user, &enrollment, &secret.text)?;
         let profile = scep.profile(&self.reverse_dns).map_err(|error| Error::internal("making the identity profile", error))?;
@@ -72,26 +71,8 @@ impl App {
         }
         let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
         let user = users::find(tx, enrollment.user_id)?.ok_or(Error::NotFound("user"))?;
-        let secret = self.another_challenge(tx, &enrollment, &user.email)?;
+        let secret = self.challenge(tx, &enrollment, &user.email)?;
         self.enrollment_profile(tx, &enrollment, &user, &secret.text)
-    }
-
-    fn another_challenge(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, email: &str) -> Result<Secret> {
-        let (secret, now) = (Secret::generate("")?, self.now());
-        certificates::insert_challenge(
-            tx,
-            &Challenge {
-                id: ChallengeId::new(),
-                hash: secret.hash.clone(),
-                enrollment_id: enrollment.id,
-                common_name: enrollment.id.to_string(),
-                email: email.to_owned(),
-                created_at: now,
-                expires_at: now.plus_seconds(CHALLENGE_SECONDS),
-                spent_at: None,
-            },
-        )?;
-        Ok(secret)
     }
 }
 

@@ -52,3 +52,13 @@ pub fn insert_if_missing(tx: &mut Tx<'_>, authority: &Authority) -> Result<bool,
         on_backend!(&mut **tx, |c| diesel::insert_into(authorities::table).values(authority).on_conflict_do_nothing().execute(c))?;
     Ok(inserted == 1)
 }
+
+/// Puts a certificate in the place of the one of its kind.
+///
+/// # Errors
+/// Those of the database.
+pub fn replace(tx: &mut Tx<'_>, authority: &Authority) -> Result<(), Error> {
+    diesel::delete(authorities::table.filter(authorities::kind.eq(authority.kind))).execute(&mut **tx)?;
+    diesel::insert_into(authorities::table).values(authority).execute(&mut **tx)?;
+    Ok(())
+}

@@ -59,6 +59,8 @@ pub struct Certificate {
     pub not_after: Timestamp,
     /// When it was issued.
     pub created_at: Timestamp,
+    /// When the device is asked to renew it.
+    pub renew_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
     /// Why, in the words of RFC 5280.
@@ -187,4 +189,26 @@ pub fn revoked(conn: &mut Conn, now: Timestamp) -> Result<Vec<Revoked>, Error> {
         .order(certificates::id.asc())
         .select((certificates::serial, certificates::revoked_at.assume_not_null(), certificates::revocation_reason))
         .load(conn)?)
+}
+
+/// Enrollments whose certificate is due for renewal, each with the certificate.
+///
+/// # Errors
+/// Those of the database.
+pub fn due_for_renewal(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<(CertificateId, EnrollmentId)>, Error> {
+    Ok(certificates::table
+        .filter(certificates::renew_at.le(now).and(certificates::revoked_at.is_null()))
+        .order(certificates::renew_at.asc())
+        .limit(limit)
+        .select((certificates::id, certificates::enrollment_id))
+        .load(conn)?)
+}
+
+/// Notes when a device is asked again to renew its certificate; never, where no time is given.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_renew_at(tx: &mut Tx<'_>, id: CertificateId, at: Option<Timestamp>) -> Result<(), Error> {
+    diesel::update(certificates::table.filter(certificates::id.eq(id))).set(certificates::renew_at.eq(at)).execute(&mut **tx)?;
+    Ok(())
 }

@@ -411,6 +411,8 @@ diesel::table! {
         not_after -> BigInt,
         /// Column `created_at`.
         created_at -> BigInt,
+        /// Column `renew_at`.
+        renew_at -> Nullable<BigInt>,
         /// Column `revoked_at`.
         revoked_at -> Nullable<BigInt>,
         /// Column `revocation_reason`.

@@ -77,6 +77,15 @@ pub fn update(tx: &mut Tx<'_>, visit: &Visit) -> Result<(), Error> {
     Ok(())
 }
 
+/// Gives a visit another cookie: the one before is worth nothing from then on. Says whether there was such a visit.
+///
+/// # Errors
+/// Those of the database.
+pub fn replace_hash(tx: &mut Tx<'_>, id: VisitId, hash: &[u8]) -> Result<bool, Error> {
+    let changed = diesel::update(visits::table.filter(visits::id.eq(id))).set(visits::hash.eq(hash.to_vec())).execute(&mut **tx)?;
+    Ok(changed == 1)
+}
+
 /// Marks the profile as taken; says whether it was there to be taken, which is once.
 ///
 /// # Errors

@@ -17,4 +17,5 @@
 mod apple;
 mod architecture;
 mod harness;
+mod portal;
 mod store;

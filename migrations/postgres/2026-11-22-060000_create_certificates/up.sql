@@ -24,9 +24,12 @@ CREATE TABLE certificates (
     not_before BIGINT NOT NULL,
     not_after BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
+    renew_at BIGINT,
     revoked_at BIGINT,
     revocation_reason TEXT
 );
 CREATE INDEX certificates_enrollment ON certificates (enrollment_id);
 -- store::certificates::revoked
 CREATE INDEX certificates_revoked ON certificates (revoked_at) WHERE revoked_at IS NOT NULL;
+-- store::certificates::due_for_renewal
+CREATE INDEX certificates_renew_at ON certificates (renew_at) WHERE renew_at IS NOT NULL;

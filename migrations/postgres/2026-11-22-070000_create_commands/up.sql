@@ -4,7 +4,7 @@ CREATE TABLE commands (
     device_id BYTEA NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     body TEXT NOT NULL, -- JSON
-    purpose TEXT NOT NULL CHECK (purpose IN ('administrator', 'facts', 'policy', 'selective_wipe', 'selective_wipe_end', 'full_wipe', 'retire')),
+    purpose TEXT NOT NULL CHECK (purpose IN ('administrator', 'facts', 'policy', 'renewal', 'selective_wipe', 'selective_wipe_end', 'full_wipe', 'retire')),
     state TEXT NOT NULL CHECK (state IN ('queued', 'sent', 'not_now', 'acknowledged', 'failed', 'expired', 'cancelled', 'awaiting_approval')),
     reason TEXT,
     times_sent INTEGER NOT NULL,

@@ -14,6 +14,9 @@ pub enum EncodeError {
     /// `ClearPasscode` without the token that the device gave at its enrollment.
     #[error("the device has given no unlock token, so its passcode cannot be cleared")]
     NoUnlockToken,
+    /// [`Command::RenewIdentity`] stands for a profile that only the services can make.
+    #[error("the renewed enrollment profile has to be made first")]
+    NotMade,
     /// The stored property list of a raw command cannot be read.
     #[error("read the raw command")]
     Raw(#[from] RawError),
@@ -92,6 +95,7 @@ fn body(command: &Command, unlock_token: Option<&[u8]>) -> Result<Dictionary, En
         Command::EraseDevice(options) => erase(options),
         Command::Restrictions { profile_restrictions } => request("Restrictions").with("ProfileRestrictions", *profile_restrictions),
         Command::Settings { settings } => request("Settings").with("Settings", Value::Array(settings.iter().map(setting).collect())),
+        Command::RenewIdentity => return Err(EncodeError::NotMade),
         Command::DeclarativeManagement => request("DeclarativeManagement"),
         Command::Raw { request_type, plist } => raw(request_type, plist)?,
     })

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     apple,
     domain::{
-        command::{Command, CommandState, EraseOptions, Setting},
+        command::{Command, CommandState, EraseOptions, ReturnToService, Setting},
         device::WipeScope,
         id::{CommandId, DeviceId},
         user::Permission,
@@ -59,6 +59,9 @@ pub struct WipeBody {
     /// Full wipe: do not offer proximity set-up afterwards.
     #[serde(default)]
     disallow_proximity_setup: bool,
+    /// Full wipe, iOS 17: enroll again without a person, with `wifi_profile` and `mdm_profile` in base64.
+    #[schema(value_type = Option<Object>)]
+    return_to_service: Option<ReturnToService>,
 }
 
 /// Wipes a device. Access is cut at once; the device is told when it next comes.
@@ -77,7 +80,7 @@ pub async fn wipe_device(
     let options = EraseOptions {
         preserve_data_plan: body.preserve_data_plan,
         disallow_proximity_setup: body.disallow_proximity_setup,
-        return_to_service: None,
+        return_to_service: body.return_to_service,
     };
     let order = WipeOrder { scope: body.scope, reason: body.reason, confirm: body.confirm, options };
     Ok(accepted(app.into_inner().wipe(caller.actor, id.into_inner(), order).await?))

@@ -160,6 +160,7 @@ pub fn certificate(enrollment: EnrollmentId) -> Certificate {
         not_before: NOW,
         not_after: NOW.plus_days(365),
         created_at: NOW,
+        renew_at: None,
         revoked_at: None,
         revocation_reason: None,
     }

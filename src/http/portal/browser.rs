@@ -1,0 +1,179 @@
+//! What kind of device and browser is looking, as far as its `User-Agent` tells. It decides what is explained, never what is
+//! allowed: the header is only what the browser says about itself.
+
+/// The kind of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// An iPhone or iPod touch.
+    Iphone,
+    /// An iPad.
+    Ipad,
+    /// A Mac, or an iPad whose Safari asks for desktop pages: they say the same.
+    Mac,
+    /// An Android phone or tablet.
+    Android,
+    /// A phone of another kind.
+    OtherPhone,
+    /// A computer other than a Mac.
+    Computer,
+    /// It does not say.
+    Unknown,
+}
+
+/// The family of the browser, for instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Safari.
+    Safari,
+    /// Chrome and what is built on it.
+    Chrome,
+    /// Firefox.
+    Firefox,
+    /// Edge.
+    Edge,
+    /// Anything else, such as the page view inside an app.
+    Other,
+}
+
+/// Who is looking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Browser {
+    /// The kind of device.
+    pub device: Device,
+    /// The family of the browser.
+    pub family: Family,
+}
+
+/// Phones that name another system as well, so that they are asked first.
+const OTHER_PHONES: [&str; 5] = ["Windows Phone", "KAIOS", "Tizen", "OpenHarmony", "BlackBerry"];
+/// Browsers and apps on iOS that otherwise look like Safari.
+const NOT_SAFARI: [&str; 19] = [
+    "CriOS",
+    "FxiOS",
+    "Focus/",
+    "EdgiOS",
+    "OPiOS",
+    "OPT/",
+    "OPX/",
+    "GSA/",
+    "DuckDuckGo",
+    "Ddg/",
+    "YaBrowser",
+    "Brave",
+    "Instagram",
+    "FBAN",
+    "FBAV",
+    "LinkedInApp",
+    "Line/",
+    "MicroMessenger",
+    "Outlook-iOS",
+];
+
+impl Browser {
+    /// Reads a `User-Agent` header.
+    #[must_use]
+    pub fn read(user_agent: &str) -> Self {
+        Self { device: device(user_agent), family: family(user_agent) }
+    }
+
+    /// Whether the device is one that can be enrolled.
+    #[must_use]
+    pub const fn may_enroll(self) -> bool {
+        matches!(self.device, Device::Iphone | Device::Ipad | Device::Unknown)
+    }
+
+    /// Whether this is an iPhone or iPad with a browser to which iOS gives no configuration profiles.
+    #[must_use]
+    pub fn needs_safari(self) -> bool {
+        matches!(self.device, Device::Iphone | Device::Ipad) && self.family != Family::Safari
+    }
+}
+
+fn device(text: &str) -> Device {
+    let says = |word: &str| text.contains(word);
+    if OTHER_PHONES.iter().any(|word| says(word)) {
+        Device::OtherPhone
+    } else if says("iPad") {
+        Device::Ipad
+    } else if says("iPhone") || says("iPod") {
+        Device::Iphone
+    } else if says("Android") {
+        Device::Android
+    } else if says("Macintosh") {
+        Device::Mac
+    } else if ["Windows NT", "X11", "CrOS", "Linux"].iter().any(|word| says(word)) {
+        Device::Computer
+    } else {
+        Device::Unknown
+    }
+}
+
+fn family(text: &str) -> Family {
+    let says = |word: &str| text.contains(word);
+    if says("EdgiOS") || says("Edg/") || says("EdgA/") {
+        Family::Edge
+    } else if says("FxiOS") || says("Firefox/") || says("Focus/") {
+        Family::Firefox
+    } else if says("CriOS") || says("Chrome/") || says("Chromium/") {
+        Family::Chrome
+    } else if says("Safari/") && says("Version/") && !NOT_SAFARI.iter().any(|word| says(word)) {
+        Family::Safari
+    } else {
+        Family::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_and_browsers_are_told_apart() {
+        let ios = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+        let mac = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)";
+        let table = [
+            (format!("{ios} Version/18.1 Mobile/15E148 Safari/604.1"), Device::Iphone, Family::Safari),
+            (format!("{ios} CriOS/130.0.6723.90 Mobile/15E148 Safari/604.1"), Device::Iphone, Family::Chrome),
+            (format!("{ios} FxiOS/132.0 Mobile/15E148 Safari/605.1.15"), Device::Iphone, Family::Firefox),
+            (format!("{ios} Version/18.0 EdgiOS/130.0 Mobile/15E148 Safari/604.1"), Device::Iphone, Family::Edge),
+            (format!("{ios} OPiOS/16.0 Mobile/15E148 Safari/9537.53"), Device::Iphone, Family::Other),
+            (format!("{ios} GSA/340.3 Mobile/15E148 Safari/604.1"), Device::Iphone, Family::Other),
+            (format!("{ios} Version/18.1 Mobile/15E148 DuckDuckGo/7 Safari/605.1.15"), Device::Iphone, Family::Other),
+            (format!("{ios} Version/18.1 Mobile/15E148 Safari/604.1 Ddg/18.1"), Device::Iphone, Family::Other),
+            (format!("{ios} Mobile/15E148"), Device::Iphone, Family::Other),
+            (format!("{ios} Mobile/15E148 [FBAN/FBIOS;FBAV/487.0]"), Device::Iphone, Family::Other),
+            (
+                ios.replace("iPhone; CPU iPhone OS", "iPad; CPU OS") + " Version/16.6 Mobile/15E148 Safari/604.1",
+                Device::Ipad,
+                Family::Safari,
+            ),
+            (format!("{mac} Version/18.1 Safari/605.1.15"), Device::Mac, Family::Safari),
+            (format!("{mac} Chrome/130.0.0.0 Safari/537.36"), Device::Mac, Family::Chrome),
+            (
+                "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36".into(),
+                Device::Android,
+                Family::Chrome,
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0".into(),
+                Device::Computer,
+                Family::Edge,
+            ),
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0".into(), Device::Computer, Family::Firefox),
+            ("Mozilla/5.0 (Windows Phone 10.0; Android 6.0.1; Lumia) Chrome/52.0 Edge/15".into(), Device::OtherPhone, Family::Chrome),
+            ("curl/8.5.0".into(), Device::Unknown, Family::Other),
+            (String::new(), Device::Unknown, Family::Other),
+        ];
+        for (text, device, family) in table {
+            assert_eq!(Browser::read(&text), Browser { device, family }, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_iphones_and_ipads_need_safari() {
+        let chrome = |device| Browser { device, family: Family::Chrome };
+        assert!(chrome(Device::Iphone).needs_safari() && chrome(Device::Ipad).needs_safari());
+        assert!(!chrome(Device::Computer).needs_safari() && !chrome(Device::Unknown).needs_safari());
+        assert!(!Browser { device: Device::Iphone, family: Family::Safari }.needs_safari());
+    }
+}

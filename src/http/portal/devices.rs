@@ -1,0 +1,173 @@
+//! A person's own devices: what they are, when they were last checked, and what is wrong with them.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use serde::Serialize;
+
+use super::{problem::Problem, visitor::Visitor};
+use crate::{
+    domain::{
+        access::Decision,
+        compliance::Status,
+        device::{EnrollmentState, Platform},
+        time::Timestamp,
+    },
+    service::Error,
+    store::{
+        self,
+        devices::{self, Device},
+    },
+};
+
+/// One device, in words.
+#[derive(Debug, Serialize)]
+pub struct DeviceView {
+    name: String,
+    model: String,
+    system: String,
+    state: &'static str,
+    checked: String,
+    seen: String,
+    verdict: &'static str,
+    /// Which of the colours goes with the verdict; the words say the same.
+    tone: &'static str,
+    access: &'static str,
+    deadline: Option<String>,
+    reasons: Vec<ReasonView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReasonView {
+    text: String,
+    remedy: String,
+}
+
+impl DeviceView {
+    /// Puts a device into words.
+    ///
+    /// # Errors
+    /// Its stored reasons cannot be read.
+    pub fn of(device: &Device, now: Timestamp) -> Result<Self, store::Error> {
+        let kind = kind(device.platform);
+        let model = device.model.clone().or_else(|| device.product_name.clone()).unwrap_or_else(|| kind.to_owned());
+        let (verdict, tone) = verdict(device.compliance);
+        let reasons = device.reasons()?.into_iter().map(|reason| ReasonView { text: reason.text, remedy: reason.remedy });
+        Ok(Self {
+            name: device.device_name.clone().unwrap_or_else(|| model.clone()),
+            model,
+            system: system(device),
+            state: state(device.state),
+            checked: device.evaluated_at.map_or_else(|| "Not yet".into(), |at| ago(at, now)),
+            seen: device.last_seen_at.map_or_else(|| "Not yet".into(), |at| ago(at, now)),
+            verdict,
+            tone,
+            access: access(device.access),
+            deadline: device.deadline.map(date),
+            reasons: reasons.collect(),
+        })
+    }
+}
+
+const fn kind(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Ios => "iPhone",
+        Platform::Ipados => "iPad",
+        Platform::Macos => "Mac",
+        Platform::Android => "Android device",
+        Platform::Browser => "Browser",
+        Platform::Other => "Device",
+    }
+}
+
+fn system(device: &Device) -> String {
+    let name = match device.platform {
+        Platform::Ios => "iOS",
+        Platform::Ipados => "iPadOS",
+        Platform::Macos => "macOS",
+        Platform::Android => "Android",
+        Platform::Browser | Platform::Other => "",
+    };
+    let version = device.os_version.as_deref().unwrap_or("");
+    let both = format!("{name} {version}").trim().to_owned();
+    if both.is_empty() { "Not known yet".into() } else { both }
+}
+
+const fn state(state: EnrollmentState) -> &'static str {
+    match state {
+        EnrollmentState::Invited => "Invited",
+        EnrollmentState::Pending => "Enrollment has begun",
+        EnrollmentState::Enrolled => "Enrolled",
+        EnrollmentState::Retired => "No longer managed",
+        EnrollmentState::WipePending => "A wipe was ordered",
+        EnrollmentState::Wiped => "Wiped",
+    }
+}
+
+const fn verdict(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Compliant => ("Everything is in order", "good"),
+        Status::InGrace => ("Something has to be mended soon", "care"),
+        Status::Noncompliant => ("Something has to be mended", "bad"),
+        Status::Unknown => ("Not known yet", "calm"),
+        Status::Unsupported => ("This kind of device is not supported", "bad"),
+    }
+}
+
+const fn access(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "Allowed",
+        Decision::Quarantine => "On hold",
+        Decision::Block => "Blocked",
+    }
+}
+
+/// How long ago something was; after a day the date.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    match now.since(at).as_secs() {
+        0..60 => "Less than a minute ago".into(),
+        60..120 => "A minute ago".into(),
+        seconds @ 120..3_600 => format!("{} minutes ago", seconds / 60),
+        3_600..7_200 => "An hour ago".into(),
+        seconds @ 7_200..86_400 => format!("{} hours ago", seconds / 3_600),
+        _ => date(at),
+    }
+}
+
+fn date(at: Timestamp) -> String {
+    let at = at.calendar();
+    format!("{} {} {}, {:02}:{:02} UTC", at.day(), at.month(), at.year(), at.hour(), at.minute())
+}
+
+/// `GET /devices`: those of the person who has proved their address, and no others.
+pub async fn get_devices(visitor: Visitor) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct View<'a> {
+        email: &'a str,
+        devices: Vec<DeviceView>,
+        next: Option<&'static str>,
+    }
+    let Some(user) = visitor.user() else { return Ok(visitor.send_on()) };
+    let (id, now) = (user.id, visitor.app.now());
+    let found = visitor.app.read(move |conn| devices::of_user(conn, id).map_err(Error::from)).await?;
+    let devices = found.iter().map(|device| DeviceView::of(device, now)).collect::<Result<_, _>>().map_err(Error::from)?;
+    let next = Some(visitor.standing()).filter(|address| *address != "/devices");
+    let view = View { email: &user.email, devices, next };
+    Ok(visitor.page(StatusCode::OK, "portal/devices", &visitor.frame("Your devices"), &view))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_the_way_people_tell_them() {
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let told = |seconds: i64| ago(now.plus_seconds(-seconds), now);
+        assert_eq!(told(5), "Less than a minute ago");
+        assert_eq!(told(61), "A minute ago");
+        assert_eq!(told(3_599), "59 minutes ago");
+        assert_eq!(told(3_700), "An hour ago");
+        assert_eq!(told(86_399), "23 hours ago");
+        assert_eq!(told(86_400), "20 September 2026, 14:13 UTC");
+        assert_eq!(told(-100), "Less than a minute ago");
+    }
+}

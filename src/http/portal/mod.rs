@@ -1,0 +1,60 @@
+//! The employee's portal: from a mail address to an enrolled device, page by page, without any script. What may be done is
+//! decided by the services; here it is asked for and explained.
+//!
+//! Looking changes nothing: `GET` and `HEAD` write nothing at all, because mail scanners follow links. A visit begins with the
+//! first form, and only in a browser that has shown that it keeps cookies.
+
+use actix_web::{HttpRequest, HttpResponse, Resource, http::StatusCode, middleware::from_fn, web};
+
+use super::page;
+use crate::service::App;
+
+pub mod browser;
+mod code;
+mod consent;
+mod devices;
+mod guard;
+mod help;
+pub mod limit;
+mod problem;
+mod profile;
+mod progress;
+mod qr;
+mod start;
+mod visitor;
+
+/// Routes the portal. The server must hold `web::Data<App>` and one `web::Data<limit::Limiter>` for all workers.
+pub fn configure(config: &mut web::ServiceConfig) {
+    page::configure(config);
+    let mut add = |resource: Resource| {
+        config.service(resource.wrap(from_fn(guard::guard)));
+    };
+    add(seen("/", start::get_start));
+    add(web::resource("/enroll/address").route(web::post().to(start::post_address)));
+    add(seen("/enroll/code", code::get_code).route(web::post().to(code::post_code)));
+    add(web::resource("/enroll/resend").route(web::post().to(code::post_resend)));
+    add(seen("/enroll/consent", consent::get_consent).route(web::post().to(consent::post_consent)));
+    add(seen("/enroll/profile", profile::get_profile));
+    add(web::resource("/enroll/apple").route(web::post().to(profile::post_apple)));
+    add(web::resource("/enroll/restart").route(web::post().to(profile::post_restart)));
+    add(seen("/enroll/progress", progress::get_progress));
+    add(seen("/enroll/help/{topic}", help::get_help));
+    add(seen("/devices", devices::get_devices));
+    // Last, because its pattern covers the others.
+    add(seen("/enroll/{token}", start::get_invitation));
+}
+
+/// What is shown at an address that does not exist; for the server's default service.
+pub async fn get_nothing(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    problem::Problem::of_status(StatusCode::NOT_FOUND).page(&request, app.public_url().starts_with("https://"))
+}
+
+/// A page that is looked at: `HEAD` does what `GET` does.
+fn seen<H, A>(path: &str, handler: H) -> Resource
+where
+    H: actix_web::Handler<A> + Clone,
+    A: actix_web::FromRequest + 'static,
+    H::Output: actix_web::Responder + 'static,
+{
+    web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler))
+}

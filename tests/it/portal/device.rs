@@ -1,0 +1,89 @@
+//! What people see of their devices.
+
+use diesel::prelude::*;
+
+use super::{
+    URL,
+    stage::{ADA, IPHONE, Person, Stage},
+};
+use enlist::{
+    domain::{
+        compliance::{Reason, Status},
+        device::{EnrollmentState, Ownership, Platform},
+        id::UserId,
+    },
+    store::{
+        self,
+        devices::{self, Device},
+        enrollments::Stage as EnrollmentStage,
+        schema::enrollments,
+    },
+};
+
+/// Lets a device of Ada's complete the enrollment that she has begun.
+pub fn enroll(stage: &Stage) {
+    let now = stage.app.now();
+    let mut device = Device::new(stage.ada, "00008110-0001".into(), Platform::Ios, Ownership::Personal, now);
+    device.state = EnrollmentState::Enrolled;
+    device.model = Some("iPhone 15".into());
+    device.device_name = Some("Ada's <b>phone</b>".into());
+    device.os_version = Some("18.1".into());
+    device.compliance = Status::Noncompliant;
+    device.evaluated_at = Some(now.plus_seconds(-120));
+    let reason = Reason {
+        code: "passcode_missing".into(),
+        text: "No passcode is set on the device.".into(),
+        remedy: "Set a passcode in Settings.".into(),
+        since: now,
+    };
+    device.set_reasons(&[reason]).unwrap();
+    store::write_once(&stage.url, |tx| {
+        devices::insert(tx, &device)?;
+        diesel::update(enrollments::table.filter(enrollments::user_id.eq(stage.ada)))
+            .set((enrollments::state.eq(EnrollmentStage::Enrolled), enrollments::device_id.eq(Some(device.id))))
+            .execute(&mut **tx)?;
+        Ok::<_, store::Error>(())
+    })
+    .unwrap();
+}
+
+#[actix_web::test]
+async fn an_enrolled_device_is_shown_with_what_is_wrong_and_what_to_do() {
+    let stage = Stage::new(URL).await;
+    let mut ada = Person::with(IPHONE);
+    ada.take_profile(&stage).await;
+    enroll(&stage);
+    let done = ada.get(&stage, "/enroll/progress").await.body;
+    assert!(done.contains("data-enlist=\"done\"") && done.contains("stay closed until"));
+    let devices = ada.get(&stage, "/devices").await.body;
+    for page in [&done, &devices] {
+        for text in ["iPhone 15", "iOS 18.1", "2 minutes ago", "No passcode is set", "Set a passcode in Settings", "has to be mended"] {
+            assert!(page.contains(text), "{text}");
+        }
+        assert!(!page.contains("<b>phone"));
+    }
+    assert!(devices.contains(ADA));
+}
+
+#[actix_web::test]
+async fn nobody_sees_the_devices_of_another() {
+    let stage = Stage::new(URL).await;
+    let mut ada = Person::with(IPHONE);
+    ada.take_profile(&stage).await;
+    enroll(&stage);
+    let new = enlist::service::users::NewUser {
+        email: "bob@example.com".into(),
+        name: "Bob".into(),
+        password: None,
+        must_change_password: false,
+        groups: Vec::new(),
+        role: None,
+    };
+    let _: UserId = stage.app.create_user(enlist::domain::audit::Actor::server(), new).await.unwrap().id;
+    let mut bob = Person::with(IPHONE);
+    bob.identify(&stage, "bob@example.com").await;
+    let code = stage.code().await;
+    bob.post(&stage, "/enroll/code", &[("code", &code)]).await;
+    let page = bob.get(&stage, "/devices").await.body;
+    assert!(page.contains("There are none yet") && !page.contains("iPhone 15"));
+}
