@@ -24,6 +24,7 @@ use crate::{
         health::Stopping,
         layer::{body::limit_body, guard::refuse_ambiguous, trace::trace},
         metrics::Metrics,
+        portal::limit::Limiter,
     },
     jobs,
     service::App,
@@ -53,6 +54,7 @@ pub struct Shared {
     proxies: web::Data<crate::config::networks::Networks>,
     metrics: web::Data<Metrics>,
     stopping: web::Data<Stopping>,
+    limiter: web::Data<Limiter>,
 }
 
 impl Shared {
@@ -64,6 +66,7 @@ impl Shared {
             proxies: web::Data::new(config.trusted_proxies.clone()),
             metrics: web::Data::new(Metrics::default()),
             stopping: web::Data::new(Stopping::default()),
+            limiter: web::Data::new(Limiter::default()),
         }
     }
 
@@ -72,6 +75,7 @@ impl Shared {
         config.app_data(self.proxies.clone());
         config.app_data(self.metrics.clone());
         config.app_data(self.stopping.clone());
+        config.app_data(self.limiter.clone());
     }
 }
 

@@ -24,6 +24,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
     device::configure(config);
     // programs
     api::configure(config);
+    // employees; last, because the link of an invitation matches much
+    portal::configure(config);
+    config.default_service(web::to(portal::get_nothing));
 }
 
 /// The addresses of the port where devices come with a client certificate.

@@ -3,15 +3,19 @@
 use std::{
     ops::{Deref, DerefMut},
     sync::OnceLock,
+    time::Duration,
 };
 
 use enlist::simulator::{
     Phone, PhoneOptions,
     iphone::{Command, Door, Signature, anchors},
     keychain::{self, Identity, Wish},
+    mailbox::Mailbox,
     model::Model,
+    page::Page,
+    portal::{Owner, Visit},
     scep::{self, Authority, Kind},
-    transport::{Answer, Trust, Wire},
+    transport::{Answer, Browser, Trust, Wire},
 };
 use openssl::pkey::{PKey, Private};
 use plist::{Dictionary, Value as Plist};
@@ -192,6 +196,46 @@ pub fn id(value: &Value) -> String {
 /// A policy that asks for a passcode which the simulated strong one satisfies and the weak one does not.
 pub fn passcode_policy(name: &str) -> Value {
     json!({ "name": name, "passcode": { "required": true, "min_length": 6, "allow_simple": false } })
+}
+
+/// An employee with a browser on an iPhone, and a mailbox.
+pub struct Visitor<'a> {
+    app: &'a TestApp,
+    owner: Owner,
+}
+
+impl<'a> Visitor<'a> {
+    /// The employee with this address, in a browser that was never here.
+    pub fn new(app: &'a TestApp, address: &str) -> Self {
+        let browser = Browser::new(&Trust::System, &Model::numbered("tests", 0).user_agent()).unwrap();
+        // The mails come when the jobs run, which is at once; the patience is for busy machines.
+        let mailbox = Mailbox::new(app.outbox(), Duration::from_secs(30));
+        Self { app, owner: Owner { browser, mailbox, address: address.to_owned(), ownership: None } }
+    }
+
+    /// The link of the newest invitation.
+    pub fn invitation(&self) -> Option<Url> {
+        self.owner.mailbox.invitation(&self.owner.address, &Url::parse(self.app.address()).unwrap())
+    }
+
+    /// Walks through the portal from this address to the profile, reading the code from the mailbox on the way.
+    pub async fn fetch_profile(&self, start: Url) -> Visit {
+        let server = async {
+            loop {
+                self.app.app.job_enqueued().await;
+                self.app.work().await;
+            }
+        };
+        tokio::select! {
+            visit = self.owner.fetch_profile(start) => visit.unwrap(),
+            () = server => unreachable!("the server works for ever"),
+        }
+    }
+
+    /// Whether the page from which the profile came says by now that the device is enrolled.
+    pub async fn sees_done(&self, page: &Page) -> bool {
+        self.owner.sees_done(page).await.unwrap()
+    }
 }
 
 /// An iPhone in somebody's hand.
