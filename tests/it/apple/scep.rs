@@ -205,7 +205,7 @@ async fn messages_that_are_none_are_refused_and_harm_nothing(db: Database) {
     for message in [b"".as_slice(), b"nonsense", &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30; 4096]] {
         assert_eq!(post(&wire, address(&app), message).await.0, 400);
     }
-    for query in ["", "?operation=Nonsense", "?operation=GetCACaps&operation=GetCACert", "?operation=PKIOperation&message=%"] {
+    for query in ["", "?operation=Nonsense", "?operation=GetNextCACert", "?operation=PKIOperation&message=%"] {
         let answer = wire.get(Url::parse(&format!("{}/scep{query}", app.address())).unwrap()).await.unwrap();
         assert!((400..500).contains(&answer.status), "{query}: {}", answer.status);
     }
