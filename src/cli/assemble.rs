@@ -21,6 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// The database does not answer, or its secrets were sealed under another key; the text says what to do.
 pub fn app(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<App>> {
+    app_of(config, clock, &Settings::default().organization)
+}
+
+/// The same, with the name that the certificates of a new server bear.
+///
+/// # Errors
+/// As [`app`].
+pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> anyhow::Result<Arc<App>> {
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("data-dir: the folder {} cannot be made", config.data_dir.display()))?;
     if let DatabaseUrl::Sqlite(path) = &config.database_url
@@ -30,8 +38,7 @@ pub fn app(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<App>> {
     }
     migrate_patiently(&config.database_url)?;
     let keys = SealKey::load_or_create(&config.secret_key_file)?;
-    let authorities =
-        authorities::load_or_create(&config.database_url, &keys, &Settings::default().organization, clock.now()).map_err(explain_key)?;
+    let authorities = authorities::load_or_create(&config.database_url, &keys, organization, clock.now()).map_err(explain_key)?;
     Ok(Arc::new(App::new(Parts {
         store: Store::open(&config.database_url, config.database_connections)?,
         keys,

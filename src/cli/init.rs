@@ -6,7 +6,11 @@ use anyhow::Context;
 use clap::Args;
 
 use super::assemble;
-use crate::{config::Config, domain::time::SystemClock, service::setup::Initialized};
+use crate::{
+    config::Config,
+    domain::time::SystemClock,
+    service::{settings::check_organization, setup::Initialized},
+};
 
 /// What `enlist init` is told.
 #[derive(Debug, Args)]
@@ -27,10 +31,11 @@ pub struct InitArguments {
 /// # Errors
 /// A value is not usable, or the database does not answer.
 pub fn run(config: &Config, arguments: InitArguments) -> anyhow::Result<ExitCode> {
+    check_organization(&arguments.organization)?;
     let mut password = String::new();
     std::io::stdin().lock().read_line(&mut password).context("the password could not be read from standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    let app = assemble::app(config, Arc::new(SystemClock))?;
+    let app = assemble::app_of(config, Arc::new(SystemClock), &arguments.organization)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(app.initialize(arguments.organization, &arguments.admin, password))? {
         Initialized::Created => println!("{} is the first administrator. Start the server with: enlist serve", arguments.admin),

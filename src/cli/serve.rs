@@ -51,7 +51,7 @@ macro_rules! tuned {
 #[derive(Clone)]
 pub struct Shared {
     app: web::Data<App>,
-    proxies: web::Data<crate::config::networks::Networks>,
+    proxies: web::Data<crate::domain::networks::Networks>,
     metrics: web::Data<Metrics>,
     stopping: web::Data<Stopping>,
     limiter: web::Data<Limiter>,

@@ -2,13 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-pub mod networks;
 pub mod options;
 
-use networks::Networks;
 use options::{ConfigError, Values};
 
-use crate::store::DatabaseUrl;
+use crate::{domain::networks::Networks, store::DatabaseUrl};
 
 /// How the server speaks TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]

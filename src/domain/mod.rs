@@ -7,6 +7,7 @@ pub mod compliance;
 pub mod device;
 pub mod enrollment;
 pub mod id;
+pub mod networks;
 pub mod passcode;
 pub mod policy;
 pub mod posture;

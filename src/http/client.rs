@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::{HttpRequest, web};
 
-use crate::config::networks::Networks;
+use crate::domain::networks::Networks;
 
 /// The certificate that came by TLS, DER.
 #[derive(Debug, Clone)]

@@ -24,7 +24,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     device::configure(config);
     // programs
     api::configure(config);
-    // employees; last, because the link of an invitation matches much
+    // employees; last, because a link of an invitation may be any word below /enroll
     portal::configure(config);
     config.default_service(web::to(portal::get_nothing));
 }

@@ -18,6 +18,7 @@ use crate::{
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
         rights::AccessRights,
         time::Timestamp,
+        user::UserState,
     },
     store::{
         Conn, Tx,
@@ -292,7 +293,8 @@ impl App {
 
 fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
     let visit = visits::find(tx, visit)?.ok_or(Error::NotFound("visit"))?;
-    if visit.user_id.is_none() {
+    let user = visit.user_id.map(|id| users::find(tx, id)).transpose()?.flatten();
+    if user.is_none_or(|user| user.state != UserState::Active) {
         return Err(Error::Denied("the mailbox has to be proved first".into()));
     }
     Ok(visit)

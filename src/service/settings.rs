@@ -82,10 +82,7 @@ impl SettingsChange {
 
 impl Settings {
     fn check(&self) -> Result<()> {
-        let name = self.organization.trim();
-        if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
-            return Err(Error::invalid("organization", "must be 1 to 60 characters without line breaks"));
-        }
+        check_organization(&self.organization)?;
         normalize_address(&self.mail_sender).map_err(|why| Error::invalid("mail_sender", why))?;
         if !(30..=825).contains(&self.certificate_days) {
             return Err(Error::invalid("certificate_days", "must be between 30 and 825"));
@@ -95,6 +92,18 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Whether a name can be the organization's. Certificates hold no more than 64 characters of it.
+///
+/// # Errors
+/// [`Error::Invalid`] says what is wrong.
+pub fn check_organization(name: &str) -> Result<()> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 60 || name.chars().any(char::is_control) {
+        return Err(Error::invalid("organization", "must be 1 to 60 characters without line breaks"));
+    }
+    Ok(())
 }
 
 /// The settings in force.

@@ -9,7 +9,7 @@ use crate::simulator::{
     error::{Result, crypto},
     model::Model,
     passcode::Passcode,
-    profile::{Mdm, Profile},
+    profile::{Mdm, Profile, Scep},
     refusal::Refusal,
 };
 
@@ -133,6 +133,16 @@ impl Device {
     #[must_use]
     pub fn profiles(&self) -> Vec<&str> {
         self.profiles.iter().map(|installed| installed.profile.identifier.as_str()).collect()
+    }
+
+    /// The SCEP payload of the enrollment profile as it was last installed.
+    pub fn identity_payload(&self) -> Result<Option<Scep>> {
+        for installed in &self.profiles {
+            if let Some(mdm) = installed.profile.mdm()? {
+                return installed.profile.scep(Some(&mdm.identity_uuid));
+            }
+        }
+        Ok(None)
     }
 
     /// A setting that management made, by the name of its query.

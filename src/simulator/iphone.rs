@@ -177,7 +177,8 @@ impl Phone {
     /// Gets the certificate that the profile's SCEP payload describes.
     pub async fn scep(&mut self) -> Result<()> {
         let scep = self.scep.clone().ok_or_else(|| protocol("get a certificate", "the profile has no SCEP payload for its identity"))?;
-        self.identity = Some(first_certificate(&self.wire, &scep).await?);
+        let identity = first_certificate(&self.wire, &scep).await?;
+        self.set_identity(identity);
         Ok(())
     }
 
@@ -286,6 +287,11 @@ impl Phone {
     async fn finish(&mut self, after: After, reply: &[u8]) -> Result<bool> {
         match after {
             After::Continue => Ok(false),
+            After::NewIdentity => {
+                self.scep = self.device.identity_payload()?;
+                self.scep().await?;
+                Ok(false)
+            }
             After::Wiped => {
                 // Sent once and never again: the phone is gone before it could know whether this arrived.
                 let sent = self.send(Door::Connect, reply.to_vec(), Signature::Own).await;

@@ -17,6 +17,8 @@ use crate::simulator::{
 pub enum After {
     /// It stays managed.
     Continue,
+    /// The enrollment profile came anew: the device fetches the certificate that it describes.
+    NewIdentity,
     /// Its owner's employer let go of it: the enrollment profile is gone, and all that came with it.
     Removed,
     /// It is erased.
@@ -95,12 +97,14 @@ impl Device {
             _ => Refusal::MalformedProfile,
         })?;
         let mdm = profile.mdm().map_err(|_| Refusal::MalformedProfile)?;
+        let mut after = After::Continue;
         if let (Some(new), Some(management)) = (mdm, &mut self.management) {
             management.replace(&profile.identifier, new)?;
+            after = After::NewIdentity;
         }
         self.profiles.retain(|installed| installed.profile.identifier != profile.identifier);
         self.profiles.push(Installed { profile, managed: true });
-        Ok(Reply::acknowledged(Dictionary::new()))
+        Ok(Reply { after, ..Reply::acknowledged(Dictionary::new()) })
     }
 
     fn remove(&mut self, command: &Dictionary) -> Obeyed {

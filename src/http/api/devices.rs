@@ -53,6 +53,8 @@ pub struct DeviceView {
     pub os_version: Option<String>,
     /// Marketing name of the model, or its product code.
     pub model: Option<String>,
+    /// Product code, such as iPhone15,4.
+    pub product: Option<String>,
     /// Name given by the person.
     pub name: Option<String>,
     /// Serial number.
@@ -91,7 +93,8 @@ impl DeviceView {
             user: Some(OwnerView { id: device.user_id, email }),
             platform: device.platform,
             os_version: device.os_version,
-            model: device.model.or(device.product_name),
+            model: device.model.or_else(|| device.product_name.clone()),
+            product: device.product_name,
             name: device.device_name,
             serial: device.serial,
             ownership: device.ownership,

@@ -10,8 +10,9 @@ use lru::LruCache;
 
 use crate::domain::time::Timestamp;
 
-/// Requests of one address within a minute.
-pub const REQUESTS_PER_MINUTE: u32 = 30;
+/// Requests of one address within a minute: a whole office comes from one address on the day of a roll-out. Guessing is held back
+/// by the rules of the codes themselves.
+pub const REQUESTS_PER_MINUTE: u32 = 1200;
 /// Addresses that are remembered; beyond that the one that was silent longest is forgotten.
 const REMEMBERED: usize = 20_000;
 
