@@ -62,24 +62,38 @@ async fn a_revoked_certificate_cannot_be_renewed(db: Database) {
 async fn a_device_is_asked_to_renew_in_time_and_until_it_has(db: Database) {
     let app = TestApp::start(db).await;
     let admin = app.admin();
+    let authority = Authority::of(&app).await;
     let user = admin.create_user("ada@example.com").await;
     let mut phone = IPhone::enroll(&app, &user, "company", 0).await;
     phone.obey_all().await;
+    let old = phone.identity().unwrap().certificate.clone();
     app.clock.advance_days(240);
     app.sweep().await;
     assert!(!phone.obey_all().await.contains(&"InstallProfile".to_owned()), "two thirds of its life are not over");
     app.clock.advance_days(25);
     app.sweep().await;
-    assert!(phone.obey_all().await.contains(&"InstallProfile".to_owned()));
+    // A phone that says yes and fetches nothing.
+    assert!(acknowledge_all(&phone).await.contains(&"InstallProfile".to_owned()));
     app.clock.advance_days(1);
     app.sweep().await;
-    assert!(!phone.obey_all().await.contains(&"InstallProfile".to_owned()), "it is not pestered");
+    assert!(!acknowledge_all(&phone).await.contains(&"InstallProfile".to_owned()), "it is not pestered");
     app.clock.advance_days(7);
     app.sweep().await;
     assert!(phone.obey_all().await.contains(&"InstallProfile".to_owned()), "it has not renewed and is asked again");
-    phone.renew().await.unwrap();
-    phone.obey_all().await;
+    assert!(authority.has_revoked(&old).await);
     app.clock.advance_days(8);
     app.sweep().await;
     assert!(!phone.obey_all().await.contains(&"InstallProfile".to_owned()), "the new certificate is young");
+    assert_eq!(phone.seen_by(&admin).await["generation"], 1, "a renewal is not another enrollment");
+}
+
+/// Says yes to everything and does nothing; gives what was asked.
+async fn acknowledge_all(phone: &IPhone) -> Vec<String> {
+    let mut asked = Vec::new();
+    let mut next = phone.ask().await;
+    while let Some(command) = next {
+        asked.push(command.request_type().to_owned());
+        next = phone.exchange(phone.answer(&command.uuid, "Acknowledged", [])).await;
+    }
+    asked
 }

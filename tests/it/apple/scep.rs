@@ -169,7 +169,7 @@ fn greedy_request(key: &PKey<Private>, challenge: &str) -> Vec<u8> {
         let id = [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9], [last].as_slice()].concat();
         tlv(0x30, &[tlv(6, &id), tlv(0x31, value)].concat())
     };
-    let attributes = [attribute(7, &tlv(0x13, challenge.as_bytes())), attribute(14, &extensions)].concat();
+    let attributes = [attribute(7, &tlv(0x0c, challenge.as_bytes())), attribute(14, &extensions)].concat();
     let subject = keychain::name(&[("CN".into(), "ceo".into()), ("O".into(), "Evil".into())]).unwrap().to_der().unwrap();
     let info = tlv(0x30, &[tlv(2, &[0]), subject, key.public_key_to_der().unwrap(), tlv(0xa0, &attributes)].concat());
     let mut signer = Signer::new(MessageDigest::sha256(), key).unwrap();
