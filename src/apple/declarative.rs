@@ -49,7 +49,7 @@ pub fn document(endpoint: &str, now: Timestamp) -> Option<Value> {
 
 /// RFC 3339 without fractions of a second, which the device's decoder does not accept.
 fn whole_seconds(instant: Timestamp) -> String {
-    Timestamp::from_millis(instant.seconds().saturating_mul(1000)).to_string()
+    instant.to_string().split('.').next().map(|text| format!("{text}Z")).unwrap_or_default()
 }
 
 /// Why a status report is not acceptable.
