@@ -33,7 +33,7 @@ fn rfc9440(certificate: &X509) -> (&'static str, String) {
 
 fn nginx(certificate: &X509) -> (&'static str, String) {
     let pem = String::from_utf8(certificate.to_pem().unwrap()).unwrap();
-    let escaped = pem.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = pem.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
     ("x-ssl-client-cert", escaped)
 }
 
