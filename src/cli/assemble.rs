@@ -29,13 +29,7 @@ pub fn app(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<App>> {
 /// # Errors
 /// As [`app`].
 pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> anyhow::Result<Arc<App>> {
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("data-dir: the folder {} cannot be made", config.data_dir.display()))?;
-    if let DatabaseUrl::Sqlite(path) = &config.database_url
-        && let Some(folder) = std::path::Path::new(path).parent()
-    {
-        std::fs::create_dir_all(folder).with_context(|| format!("database-url: the folder {} cannot be made", folder.display()))?;
-    }
+    private_folders(config)?;
     migrate_patiently(&config.database_url)?;
     let keys = SealKey::load_or_create(&config.secret_key_file)?;
     let authorities = authorities::load_or_create(&config.database_url, &keys, organization, clock.now()).map_err(explain_key)?;
@@ -47,6 +41,25 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         mailer: mailer(&config.mail)?,
         public_url: config.public_url.clone(),
     })))
+}
+
+/// Makes the folders that the server needs, for its owner only: they hold the database, the key and mail.
+///
+/// # Errors
+/// One cannot be made; the text says which option names it.
+pub fn private_folders(config: &Config) -> anyhow::Result<()> {
+    private_folder(&config.data_dir).with_context(|| format!("data-dir: the folder {} cannot be made", config.data_dir.display()))?;
+    if let DatabaseUrl::Sqlite(path) = &config.database_url
+        && let Some(folder) = std::path::Path::new(path).parent()
+    {
+        private_folder(folder).with_context(|| format!("database-url: the folder {} cannot be made", folder.display()))?;
+    }
+    Ok(())
+}
+
+fn private_folder(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// A database server may come up after this one.

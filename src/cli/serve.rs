@@ -189,9 +189,7 @@ fn listen(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// One server for each SQLite file: a second one would not see what the first has in memory.
 fn lock_database(config: &Config) -> anyhow::Result<Option<std::fs::File>> {
     let DatabaseUrl::Sqlite(path) = &config.database_url else { return Ok(None) };
-    if let Some(folder) = std::path::Path::new(path).parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("database-url: the folder {} cannot be made", folder.display()))?;
-    }
+    assemble::private_folders(config)?;
     let name = format!("{path}-server");
     let file = std::fs::File::create(&name).with_context(|| format!("{name} cannot be written"))?;
     if file.try_lock().is_err() {

@@ -17,7 +17,7 @@ impl Folder {
     }
 
     async fn write(&self, message: &Outgoing) -> std::io::Result<()> {
-        tokio::fs::create_dir_all(&self.path).await?;
+        tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).await?;
         let name: String =
             message.message_id.chars().map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '_' }).collect();
         // Readers of the folder never see half a message.

@@ -36,26 +36,29 @@ pub const QUERIES: [&str; 8] =
 /// Finds the enrollment of a certificate and decides whether its holder may speak for the device that it names.
 ///
 /// One query; nothing is changed but the pin of a renewed certificate at its first use.
+///
+/// [`Error::Ended`] makes a device forget its management, so it is said of an enrollment that has ended and of nothing else: a
+/// certificate that has expired can still be renewed, and one that is not known may be so because a backup was restored.
 pub(super) fn admit(tx: &mut Tx<'_>, fingerprint: &Fingerprint, channel: &Channel, now: Timestamp) -> Result<Session> {
-    let denied = |why: &str| Error::Denied(why.to_owned());
-    let session = enrollments::session(tx, fingerprint)?.ok_or_else(|| denied("the certificate is not known here"))?;
+    let refused = |why: &str| Error::Denied(why.to_owned());
+    let session = enrollments::session(tx, fingerprint)?.ok_or_else(|| refused("the certificate is not known here"))?;
     if session.stage == Stage::Ended {
         return Err(Error::Ended);
     }
     // A device whose wipe or retirement was ordered has lost its certificate, and still has to be told what to remove.
     let is_ending = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
     if session.revoked_at.is_some() && !is_ending {
-        return Err(denied("the certificate is revoked"));
+        return Err(refused("the certificate is revoked"));
     }
     if now > session.not_after && !is_ending {
-        return Err(denied("the certificate has expired: it may only be renewed"));
+        return Err(refused("the certificate has expired: it may only be renewed"));
     }
     if session.identifier.as_deref().is_some_and(|identifier| identifier != channel.id.as_str()) {
-        return Err(denied("the certificate belongs to another device"));
+        return Err(refused("the certificate belongs to another device"));
     }
     if session.pinned.as_deref().is_some_and(|pinned| pinned != fingerprint) {
         if session.revoked_at.is_some() {
-            return Err(denied("the certificate was replaced"));
+            return Err(refused("the certificate was replaced"));
         }
         enrollments::pin(tx, session.enrollment_id, fingerprint)?;
         certificates::revoke_of_enrollment(tx, session.enrollment_id, Some(session.certificate_id), "superseded", now)?;

@@ -30,6 +30,11 @@ impl App {
         let (secret, now) = (Secret::generate(PREFIX)?, self.now());
         let token = Token { id: TokenId::new(), name: name.clone(), role, hash: secret.hash, created_at: now, revoked_at: None };
         self.write(move |tx| {
+            if tokens::list(tx)?.iter().any(|other| other.name == name && other.revoked_at.is_none()) {
+                return Err(Error::Conflict(format!(
+                    "there is a valid token named {name} already; the audit log could not tell them apart"
+                )));
+            }
             tokens::insert(tx, &token)?;
             let detail = json!({ "name": name, "role": role });
             Ok(audit::record(

@@ -14,6 +14,8 @@
     reason = "these are tests: what surprises them must end them"
 )]
 
+mod api;
+mod apple;
 mod architecture;
 mod harness;
 mod portal;

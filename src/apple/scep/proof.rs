@@ -17,8 +17,8 @@ use crate::{
 pub enum Proof {
     /// Possession of the key, nothing else: a challenge has to be spent.
     First,
-    /// Possession of this certificate of ours, which is valid today. Whether it was revoked, and what the new one may
-    /// say, is in the database under its fingerprint; no challenge is needed, and the subject stays the same.
+    /// Possession of this certificate of ours. Whether it was revoked, how long ago it may have ended, and what the new one
+    /// may say, is in the database under its fingerprint; no challenge is needed, and the subject stays the same.
     Renewal(X509),
 }
 
@@ -38,22 +38,23 @@ pub enum ProofError {
 
 /// Finds out what the signer of `request` has shown at `now`; `csr` is the inspected request inside.
 ///
-/// A `RenewalReq` must be signed by a certificate of ours. A `PKCSReq` may be (older clients renew that way), else its
-/// signer must bear the very key of the request.
+/// A `RenewalReq` must be signed by a certificate of ours, which may have ended: a phone that lay in a drawer must be able to come
+/// back. A `PKCSReq` may be signed by a living one (older clients renew that way), else its signer must bear the very key of the
+/// request.
 pub fn establish(request: &Request, csr: &Csr, ca: &X509Ref, now: Timestamp) -> Result<Proof, ProofError> {
     match request.asks {
         Asks::Poll => Err(ProofError::NoRequest),
-        Asks::Renew(_) => ours(request, ca, now).map(Proof::Renewal).map_err(ProofError::NotOurs),
-        Asks::Enroll(_) => match ours(request, ca, now) {
+        Asks::Renew(_) => ours(request, ca, now, Purpose::ExpiredClientAuth).map(Proof::Renewal).map_err(ProofError::NotOurs),
+        Asks::Enroll(_) => match ours(request, ca, now, Purpose::ClientAuth) {
             Ok(certificate) => Ok(Proof::Renewal(certificate)),
             Err(_) => own_key(request, csr),
         },
     }
 }
 
-fn ours(request: &Request, ca: &X509Ref, now: Timestamp) -> Result<X509, ChainError> {
+fn ours(request: &Request, ca: &X509Ref, now: Timestamp, purpose: Purpose) -> Result<X509, ChainError> {
     let der = request.signer.to_der().map_err(|_| ChainError::Foreign)?;
-    chain::verify_issued_by(ca, &der, now, Purpose::ClientAuth)
+    chain::verify_issued_by(ca, &der, now, purpose)
 }
 
 fn own_key(request: &Request, csr: &Csr) -> Result<Proof, ProofError> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage, HttpResponse,
+    Error, HttpMessage, HttpResponse, ResponseError,
     body::MessageBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::PayloadError,
@@ -18,7 +18,10 @@ use actix_web::{
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep};
 
-use crate::http::limits::{BODY_RATE, BODY_SECONDS, body_limit};
+use crate::http::{
+    api::error::ApiError,
+    limits::{BODY_RATE, BODY_SECONDS, body_limit},
+};
 
 /// Puts a limit on length and time around the body of a request.
 ///
@@ -35,8 +38,10 @@ pub async fn limit_body<B: MessageBody + 'static>(
     let limit = body_limit(request.path());
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
+        let mut answer =
+            if request.path().starts_with("/api/") { ApiError::TooLong.error_response() } else { HttpResponse::PayloadTooLarge().finish() };
         // What is not read cannot be skipped either: the connection ends here.
-        let answer = HttpResponse::PayloadTooLarge().insert_header((header::CONNECTION, "close")).finish();
+        answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         return Ok(request.into_response(answer).map_into_right_body());
     }
     let has_body = announced.is_some_and(|length| length > 0) || request.headers().contains_key(header::TRANSFER_ENCODING);

@@ -1,6 +1,7 @@
 //! The portal as a whole, by HTTP.
 
 mod device;
+mod scanner;
 mod stage;
 mod walk;
 

@@ -100,7 +100,11 @@ async fn somebody_who_was_disabled_meanwhile_goes_no_further() {
     let mut ada = Person::with(IPHONE);
     ada.prove(&stage).await;
     let change = UserChange { state: Some(UserState::Disabled), ..UserChange::default() };
-    stage.app.change_user(enlist::domain::audit::Actor::server(), stage.ada, change).await.unwrap();
+    stage
+        .app
+        .change_user(enlist::domain::audit::Actor::server(), enlist::domain::user::Role::Administrator, stage.ada, change)
+        .await
+        .unwrap();
     for path in ["/enroll/consent", "/enroll/profile", "/devices"] {
         assert_eq!(ada.get(&stage, path).await.header("location"), "/?note=ended", "{path}");
     }

@@ -1,0 +1,11 @@
+//! Apple devices, played against a whole server.
+
+mod certificates;
+mod checkin;
+mod commands;
+mod emission;
+mod invariants;
+mod revocation;
+mod scep;
+mod signers;
+mod story;

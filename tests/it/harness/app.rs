@@ -1,0 +1,200 @@
+//! A whole server on a free port: real sockets, real database, a clock that the test sets, and jobs that run when the test says so.
+
+use std::{
+    net::TcpListener,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use actix_web::dev::ServerHandle;
+use enlist::{
+    cli::{
+        assemble,
+        serve::{Shared, public_server},
+    },
+    config::{Config, MailRoute, Tls},
+    domain::{
+        audit::{Actor, ActorKind},
+        time::{Clock, SystemClock},
+        user::Role,
+    },
+    jobs,
+    service::App,
+    store::{self, DatabaseUrl, audit, authorities::Authority, jobs::Job, schema},
+};
+
+use super::{actors::Admin, clock::TestClock, database::Database, folder::TempFolder};
+
+/// What differs from one test to the next.
+#[derive(Default)]
+pub struct Setup {
+    /// Proxies whose headers are believed, as a person configures them.
+    pub trusted_proxies: &'static str,
+    /// How the world calls the server; its own address where it is empty.
+    pub public_url: &'static str,
+}
+
+/// A running server.
+pub struct TestApp {
+    /// The server's own state, for what only a server does by itself.
+    pub app: Arc<App>,
+    /// Shows what the server believes the time to be.
+    pub clock: TestClock,
+    /// The database underneath.
+    pub database: Database,
+    tokens: [String; 3],
+    address: String,
+    folder: TempFolder,
+    handle: ServerHandle,
+}
+
+impl TestApp {
+    /// A server on this database.
+    pub async fn start(database: Database) -> Self {
+        Self::start_with(database, Setup::default()).await
+    }
+
+    /// A server on this database, with something out of the ordinary.
+    pub async fn start_with(database: Database, setup: Setup) -> Self {
+        let folder = TempFolder::new("server");
+        Authorities::get().put(&folder.path().join("secret.key"), &database.url());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let public_url = if setup.public_url.is_empty() { address.clone() } else { setup.public_url.into() };
+        let mut config = config(&folder, &database.url(), public_url);
+        config.trusted_proxies = setup.trusted_proxies.parse().unwrap();
+        // Certificates are also judged by clocks that no test sets, such as the phone's: the present is the best place to begin.
+        let clock = TestClock::at(SystemClock.now());
+        let app = assemble::app(&config, Arc::new(clock.clone())).unwrap();
+        let server = public_server(&Shared::new(Arc::clone(&app), &config), &config, listener, app.now()).unwrap();
+        let handle = server.handle();
+        tokio::spawn(server);
+        let tokens = [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await];
+        Self { app, clock, database, tokens, address, folder, handle }
+    }
+
+    /// Where it listens, without a slash at the end.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Somebody with a token of this role.
+    pub fn caller(&self, role: Role) -> Admin {
+        let [administrator, helpdesk, auditor] = &self.tokens;
+        let token = match role {
+            Role::Administrator => administrator,
+            Role::Helpdesk => helpdesk,
+            Role::Auditor => auditor,
+        };
+        Admin::new(self.address.clone(), Some(token.clone()))
+    }
+
+    /// An administrator.
+    pub fn admin(&self) -> Admin {
+        self.caller(Role::Administrator)
+    }
+
+    /// Where the mails arrive.
+    pub fn outbox(&self) -> PathBuf {
+        self.folder.path().join("outbox")
+    }
+
+    /// Does everything that is due now: jobs, and what is written behind.
+    pub async fn work(&self) {
+        while jobs::work_once(&self.app).await.unwrap() {}
+        self.app.flush_seen().await.unwrap();
+    }
+
+    /// Looks for what time has brought about, as the server does twice a minute, and does what follows.
+    pub async fn sweep(&self) {
+        self.app.flush_seen().await.unwrap();
+        self.app.enqueue_recurring("sweep", 0).await.unwrap();
+        self.work().await;
+    }
+
+    /// The jobs of one kind.
+    pub fn jobs(&self, kind: &str) -> Vec<Job> {
+        let mut jobs = all_jobs(&self.database.url());
+        jobs.retain(|job| job.kind == kind);
+        jobs
+    }
+
+    /// Forgets the pushes that were asked for so far.
+    pub fn forget_pushes(&self) {
+        self.database.tamper("DELETE FROM jobs WHERE kind = 'push'");
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        // The command is given at once; nobody has to wait for its answer.
+        drop(self.handle.stop(false));
+        if std::thread::panicking() {
+            return;
+        }
+        let url = self.database.url();
+        let left: Vec<Job> =
+            all_jobs(&url).into_iter().filter(|job| jobs::KINDS.contains(&job.kind.as_str()) && job.kind != "sweep").collect();
+        assert!(left.is_empty(), "jobs were left undone: {left:?}");
+        let found = store::write_once::<_, store::Error>(&url, |tx| audit::verify(tx)).unwrap();
+        assert_eq!(found.broken_at, None, "the audit log was changed");
+    }
+}
+
+fn all_jobs(url: &DatabaseUrl) -> Vec<Job> {
+    use diesel::prelude::*;
+    store::write_once::<_, store::Error>(url, |tx| Ok(schema::jobs::table.select(Job::as_select()).load(&mut **tx)?)).unwrap()
+}
+
+fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -> Config {
+    let nowhere = "127.0.0.1:0".parse().unwrap();
+    Config {
+        data_dir: folder.path().to_owned(),
+        database_url: database_url.clone(),
+        database_connections: 4,
+        secret_key_file: folder.path().join("secret.key"),
+        listen: nowhere,
+        device_listen: None,
+        metrics_listen: None,
+        public_url,
+        tls: Tls::Off,
+        mail: MailRoute::Folder(folder.path().join("outbox")),
+        apns_url: String::new(),
+        trusted_proxies: "".parse().unwrap(),
+        is_log_json: false,
+        workers: 1,
+    }
+}
+
+async fn token(app: &App, role: Role) -> String {
+    let actor = Actor { kind: ActorKind::CommandLine, name: "the tests".into() };
+    app.create_token(actor, role.as_str().into(), role).await.unwrap()
+}
+
+/// The server's own certificates, with the key that seals them. Making them takes long, so all tests share one set.
+struct Authorities {
+    key_file: Vec<u8>,
+    rows: Vec<Authority>,
+}
+
+impl Authorities {
+    fn get() -> &'static Self {
+        static MADE: OnceLock<Authorities> = OnceLock::new();
+        MADE.get_or_init(|| {
+            let (folder, database) = (TempFolder::new("authorities"), Database::sqlite());
+            let config = config(&folder, &database.url(), "http://localhost".into());
+            drop(assemble::app(&config, Arc::new(SystemClock)).unwrap());
+            let rows = store::write_once::<_, store::Error>(&database.url(), |tx| store::authorities::list(tx)).unwrap();
+            Self { key_file: std::fs::read(&config.secret_key_file).unwrap(), rows }
+        })
+    }
+
+    fn put(&self, key_file: &std::path::Path, database: &DatabaseUrl) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(key_file, &self.key_file).unwrap();
+        std::fs::set_permissions(key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let keep = |tx: &mut store::Tx<'_>| self.rows.iter().try_for_each(|row| store::authorities::insert_if_missing(tx, row).map(drop));
+        store::write_once::<_, store::Error>(database, keep).unwrap();
+    }
+}
