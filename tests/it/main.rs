@@ -16,4 +16,5 @@
 
 mod architecture;
 mod harness;
+mod scep;
 mod store;
