@@ -16,5 +16,6 @@
 
 mod architecture;
 mod harness;
+mod hostile;
 mod scep;
 mod store;
