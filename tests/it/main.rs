@@ -15,6 +15,7 @@
 )]
 
 mod architecture;
+mod crash;
 mod harness;
 mod hostile;
 mod scep;
