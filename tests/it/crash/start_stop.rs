@@ -48,9 +48,9 @@ async fn requests_in_flight_are_answered_when_the_server_is_told_to_stop(databas
     }
     for mut stream in streams {
         stream.write_all(rest).await.unwrap();
-        let mut heard = [0; 12];
-        stream.read_exact(&mut heard).await.unwrap();
-        assert_eq!(&heard, b"HTTP/1.1 200");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
     }
     assert_eq!(server.wait().await.code(), Some(0));
     assert!(told.elapsed() < Duration::from_secs(25), "stopping took {:?}", told.elapsed());

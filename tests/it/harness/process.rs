@@ -32,7 +32,8 @@ impl Installation {
         let mut installation = Self::bare(database);
         let words = ["init", "--organization", "Acme", "--admin", "admin@example.org", "--password-stdin"];
         installation.say(&words, "a long enough password\n");
-        installation.token = installation.say(&["token", "create", "--name", "test", "--role", "administrator"], "").trim().to_owned();
+        let said = installation.say(&["token", "create", "--name", "test", "--role", "administrator"], "");
+        said.trim().clone_into(&mut installation.token);
         installation
     }
 

@@ -41,7 +41,7 @@ pub async fn send(port: u16, bytes: &[u8]) -> Said {
     };
     let mut heard = Vec::new();
     let read = async {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         while let Ok(count @ 1..) = reader.read(&mut piece).await {
             heard.extend_from_slice(&piece[..count]);
             if is_whole(&heard) {
@@ -55,15 +55,15 @@ pub async fn send(port: u16, bytes: &[u8]) -> Said {
         tokio::select! { () = &mut read => {} () = write => read.await }
     };
     tokio::time::timeout(PATIENCE, both).await.expect("the server answers or closes");
-    let head = heard.windows(4).position(|window| window == b"\r\n\r\n").map_or(heard.len(), |at| at + 4);
+    let start = heard.windows(4).position(|window| window == b"\r\n\r\n").map_or(heard.len(), |at| at + 4);
     let status = std::str::from_utf8(heard.get(9..12).unwrap_or_default()).ok().and_then(|text| text.parse().ok());
-    Said { status, body: heard[head..].to_vec() }
+    Said { status, body: heard[start..].to_vec() }
 }
 
 /// Whether an answer is there with all of its body.
 fn is_whole(heard: &[u8]) -> bool {
-    let Some(head) = heard.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
-    let text = String::from_utf8_lossy(&heard[..head]).to_lowercase();
+    let Some(end) = heard.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let text = String::from_utf8_lossy(&heard[..end]).to_lowercase();
     let length = text.lines().find_map(|line| line.strip_prefix("content-length:")).and_then(|value| value.trim().parse::<usize>().ok());
-    length.is_some_and(|length| heard.len() >= head + 4 + length)
+    length.is_some_and(|length| heard.len() >= end + 4 + length)
 }
