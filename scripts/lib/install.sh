@@ -12,7 +12,10 @@ package_of() {
     cc) echo build-essential ;;
     make | perl | openssl | curl | jq | nginx | certmonger | git) echo "$1" ;;
     getcert) echo certmonger ;;
+    dbus-run-session) echo dbus ;;
     pki) echo strongswan-pki ;;
+    libstrongswan-curl) echo libstrongswan-extra-plugins ;;
+    g++ | pkg-config) echo "$1" ;;
     pg_ctl) echo postgresql ;;
     slapd) echo slapd ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
@@ -28,6 +31,10 @@ has_command() {
             [ -x "$path" ] && return 0
         done
         return 1
+        ;;
+    libstrongswan-curl)
+        # Not a command: without this plugin strongSwan's pki cannot fetch anything.
+        [ -e /usr/lib/ipsec/plugins/libstrongswan-curl.so ]
         ;;
     *)
         command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]

@@ -17,6 +17,9 @@
 mod api;
 mod apple;
 mod architecture;
+mod crash;
 mod harness;
+mod hostile;
 mod portal;
+mod scep;
 mod store;

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod database;
 pub mod folder;
 pub mod postgres;
+pub mod process;
 
 /// Makes a SQLite and a PostgreSQL test of each function `async fn name(db: Database)` that is listed.
 macro_rules! every_backend {

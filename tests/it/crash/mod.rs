@@ -1,0 +1,5 @@
+//! What a client was told has happened has happened, whenever the server is killed.
+
+mod death;
+mod phones;
+mod start_stop;
