@@ -187,6 +187,9 @@ pub async fn change_user(
 ) -> Result<web::Json<UserView>, ApiError> {
     caller.must(Permission::ManageUsers)?;
     let body = body.into_inner();
+    if body.role.is_some() || body.password.is_some() {
+        caller.must(Permission::ManageRoles)?;
+    }
     let (app, id) = (app.into_inner(), id.into_inner());
     let change = UserChange {
         name: body.name,

@@ -96,8 +96,14 @@ async fn a_wipe_that_was_ordered_before_the_device_enrolled_anew_is_never_delive
     }
     assert_eq!(admin.command_state(&device, &wipe).await["times_sent"], 0);
     let shown = admin.device(&device).await;
-    assert_eq!((&shown["enrollment"], &shown["generation"], &shown["access"]), (&json!("enrolled"), &json!(2), &json!("allow")));
+    // The order is not forgotten: whoever holds a stolen phone would only have to enroll it once more.
+    assert_eq!((&shown["enrollment"], &shown["generation"], &shown["access"]), (&json!("wipe_pending"), &json!(2), &json!("block")));
     assert!(admin.timeline(&device).await.contains(&"wipe_overtaken".to_owned()), "the administrator can see that the wipe did not happen");
+
+    // The administrator orders it once more, for the enrollment that is there now.
+    admin.wipe(&shown, "full").await.expect(202);
+    assert!(again.obey_all().await.contains(&"EraseDevice".to_owned()));
+    assert_eq!(admin.device(&device).await["enrollment"], "wiped");
 }
 
 async fn two_users_devices_of_the_same_name_are_two_devices(db: Database) {

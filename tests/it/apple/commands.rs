@@ -224,6 +224,8 @@ async fn a_lost_passcode_profile_is_installed_again(db: Database) {
         enlist::simulator::propertylist::dictionary([("RequestType", "RemoveProfile".into()), ("Identifier", identifier.clone().into())]);
     phone.device_mut().answer("behind-the-back", &remove);
     phone.device_mut().set_passcode(Passcode::Weak);
+    // Not within the hour, or a device that never shows its profiles would be given one for ever.
+    app.clock.advance_seconds(3700);
     admin.order(&device, "refresh").await;
     let obeyed = phone.obey_all().await;
     assert!(obeyed.contains(&"InstallProfile".to_owned()), "{obeyed:?}");

@@ -169,7 +169,11 @@ async fn an_enrollment_profile_that_an_administrator_sends_cannot_widen_rights(d
     phone.obey_all().await;
     let device = phone.seen_by(&admin).await;
     let wide = admin.profile(&user, "company").await;
-    let body = json!({ "kind": "install_profile", "identifier": phone.profile().identifier, "profile": STANDARD.encode(&wide) });
+    let body = |identifier: &str| json!({ "kind": "install_profile", "identifier": identifier, "profile": STANDARD.encode(&wide) });
+    let path = format!("/devices/{}/commands", id(&device));
+    assert_eq!(admin.post(&path, &body(&phone.profile().identifier)).await.status, 409, "the server's own profiles are its own");
+    // Under another name it reaches the device, which knows better.
+    let body = body("com.example.other");
     let order = admin.command(&id(&device), &body).await;
     assert_eq!(phone.obey_all().await, ["InstallProfile"]);
     let shown = admin.command_state(&id(&device), &order).await;
