@@ -1,10 +1,10 @@
 //! What is read from a certificate request: the key, proof that the sender has it, and what it claims.
 
 use openssl::{
+    nid::Nid,
     pkey::{PKey, Public},
     x509::X509Req,
 };
-use x509_parser::prelude::{FromDer, X509CertificationRequest};
 
 use crate::pki::{
     Error,
@@ -54,10 +54,10 @@ pub fn inspect(der: &[u8]) -> Result<Csr, CsrError> {
         return Err(CsrError::TooLarge);
     }
     let challenge = walk(der)?;
-    let (_, parsed) = X509CertificationRequest::from_der(der).map_err(|_| CsrError::Malformed(None))?;
-    let names = &parsed.certification_request_info.subject;
-    let common_name = names.iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
+    // OpenSSL forgives strings whose letters their type does not have, as certmonger and others write them.
     let request = X509Req::from_der(der).map_err(|_| CsrError::Malformed(None))?;
+    let mut names = request.subject_name().entries_by_nid(Nid::COMMONNAME);
+    let common_name = names.next().and_then(|name| name.data().to_string().ok());
     let key = request.public_key().map_err(|_| KeyError::Unreadable)?;
     key::check(&key)?;
     if !request.verify(&key).unwrap_or(false) {
@@ -138,6 +138,21 @@ pub(crate) mod tests {
         assert!(key::same(&csr.key, &key));
         assert_eq!(csr.challenge.as_deref(), Some("s3cret+/="));
         assert_eq!(csr.common_name.as_deref(), Some("ceo@corp.example"));
+    }
+
+    #[test]
+    fn an_underscore_in_a_printable_string_is_forgiven() {
+        let key = rsa();
+        let mut der = request(&Desk::new(), &key, "under_score");
+        let text = der.windows(11).position(|window| window == b"under_score").unwrap();
+        // What certmonger writes, and DER forbids. The request is the signed part, after one header and before 276 bytes.
+        der[text - 2] = tag::PRINTABLE_STRING;
+        let end = der.len() - 276;
+        let signature =
+            openssl::sign::Signer::new(openssl::hash::MessageDigest::sha256(), &key).unwrap().sign_oneshot_to_vec(&der[4..end]).unwrap();
+        let start = der.len() - signature.len();
+        der[start..].copy_from_slice(&signature);
+        assert_eq!(inspect(&der).unwrap().challenge.as_deref(), Some("under_score"));
     }
 
     #[test]

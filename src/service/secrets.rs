@@ -7,22 +7,28 @@ use crate::domain::enrollment::CODE_DIGITS;
 
 /// A secret to hand out, with what is kept of it.
 pub struct Secret {
-    /// What is handed out, 43 characters of base64url.
+    /// What is handed out, 43 characters of base64url without underscores.
     pub text: String,
     /// What is kept: SHA-256.
     pub hash: Vec<u8>,
 }
 
 impl Secret {
-    /// A new secret of 256 random bits, with a prefix that tells people and scanners what it is.
+    /// A new secret of 256 random bits, less one, with a prefix that tells people and scanners what it is.
     ///
     /// # Errors
     /// The random generator fails.
     pub fn generate(prefix: &str) -> Result<Self, ErrorStack> {
-        let mut bytes = [0; 32];
-        rand_bytes(&mut bytes)?;
-        let text = format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes));
-        Ok(Self { hash: hash(&text), text })
+        loop {
+            let mut bytes = [0; 32];
+            rand_bytes(&mut bytes)?;
+            let drawn = URL_SAFE_NO_PAD.encode(bytes);
+            // SCEP clients write challenges as PrintableString, which has no underscore. Every second draw is without one.
+            if !drawn.contains('_') {
+                let text = format!("{prefix}{drawn}");
+                return Ok(Self { hash: hash(&text), text });
+            }
+        }
     }
 }
 
@@ -58,6 +64,7 @@ mod tests {
         for _ in 0..10_000 {
             let secret = Secret::generate("").unwrap();
             assert_eq!(secret.text.len(), 43);
+            assert!(!secret.text.contains('_'));
             assert_eq!(secret.hash, hash(&secret.text));
             assert!(seen.insert(secret.text));
         }
