@@ -14,6 +14,7 @@ package_of() {
     getcert) echo certmonger ;;
     pki) echo strongswan-pki ;;
     pg_ctl) echo postgresql ;;
+    taskset) echo util-linux ;;
     slapd) echo slapd ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac
