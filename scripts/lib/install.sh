@@ -17,6 +17,7 @@ package_of() {
     libstrongswan-curl) echo libstrongswan-extra-plugins ;;
     g++ | pkg-config) echo "$1" ;;
     pg_ctl) echo postgresql ;;
+    taskset) echo util-linux ;;
     slapd) echo slapd ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac

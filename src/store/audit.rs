@@ -8,6 +8,7 @@ use super::{
     Conn, Error, Tx,
     conn::first_locked,
     document,
+    kept::run_kept,
     page::{Page, PageRequest},
     schema::{audit, audit_head},
 };
@@ -85,7 +86,7 @@ pub fn record(tx: &mut Tx<'_>, entry: &Entry<'_>) -> Result<(), Error> {
         detail: &detail,
     };
     let hash = seal(&previous, &line).to_vec();
-    diesel::update(audit_head::table).set((audit_head::sequence.eq(line.sequence), audit_head::hash.eq(&hash))).execute(&mut **tx)?;
+    run_kept!(tx, diesel::update(audit_head::table).set((audit_head::sequence.eq(line.sequence), audit_head::hash.eq(&hash))))?;
     diesel::insert_into(audit::table)
         .values(AuditLine {
             sequence: line.sequence,

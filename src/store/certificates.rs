@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx,
+    kept::run_kept,
     schema::{certificates, challenges},
 };
 use crate::domain::{
@@ -81,12 +82,11 @@ pub fn insert_challenge(tx: &mut Tx<'_>, challenge: &Challenge) -> Result<(), Er
 /// # Errors
 /// Those of the database.
 pub fn spend_challenge(tx: &mut Tx<'_>, hash: &[u8], now: Timestamp) -> Result<Option<Challenge>, Error> {
-    let spent = diesel::update(
-        challenges::table
-            .filter(challenges::hash.eq(hash.to_vec()).and(challenges::spent_at.is_null()).and(challenges::expires_at.gt(now))),
-    )
-    .set(challenges::spent_at.eq(now))
-    .execute(&mut **tx)?;
+    let is_good = challenges::spent_at.is_null().and(challenges::expires_at.gt(now));
+    let spent = run_kept!(
+        tx,
+        diesel::update(challenges::table.filter(challenges::hash.eq(hash.to_vec()).and(is_good))).set(challenges::spent_at.eq(now))
+    )?;
     if spent == 0 {
         return Ok(None);
     }

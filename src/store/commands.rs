@@ -4,9 +4,10 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx, document,
+    kept::{IsDeliverable, run_kept},
     page::{Page, PageRequest},
     parse,
-    schema::commands,
+    schema::{commands, enrollments},
 };
 use crate::domain::{
     command::{Command, CommandState, Purpose},
@@ -14,8 +15,6 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The states from which a command may still be handed to the device.
-const DELIVERABLE: [CommandState; 3] = [CommandState::Queued, CommandState::Sent, CommandState::NotNow];
 /// The purposes that end an enrollment: all that a device still gets once its wipe or retirement was ordered.
 const ENDINGS: [Purpose; 4] = [Purpose::SelectiveWipe, Purpose::SelectiveWipeEnd, Purpose::FullWipe, Purpose::Retire];
 
@@ -94,6 +93,16 @@ pub fn insert(tx: &mut Tx<'_>, command: &QueuedCommand) -> Result<(), Error> {
     Ok(())
 }
 
+/// The device of an enrollment. Commands are found by it where `commands_next`, which has the deliverable ones only, does not
+/// help.
+#[diesel::dsl::auto_type]
+fn device_of(enrollment: EnrollmentId) -> _ {
+    enrollments::table
+        .filter(enrollments::id.eq(enrollment))
+        .filter(enrollments::device_id.is_not_null())
+        .select(enrollments::device_id.assume_not_null())
+}
+
 /// Which commands may be handed out.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer {
@@ -108,22 +117,20 @@ pub struct Offer {
 /// # Errors
 /// Those of the database.
 pub fn next(conn: &mut Conn, enrollment: EnrollmentId, offer: Offer) -> Result<Option<QueuedCommand>, Error> {
-    // The set of states is written in the words of the partial index, or the index would not serve.
-    let deliverable = diesel::dsl::sql::<diesel::sql_types::Bool>("state IN ('queued', 'sent', 'not_now')");
-    let mut query = commands::table
+    let waiting = commands::table
         .filter(commands::enrollment_id.eq(enrollment))
-        .filter(deliverable)
+        .filter(IsDeliverable)
         .order(commands::id.asc())
-        .select(QueuedCommand::as_select())
-        .limit(1)
-        .into_boxed();
-    if !offer.includes_put_off {
-        query = query.filter(commands::state.ne(CommandState::NotNow));
-    }
-    if offer.is_ending_only {
-        query = query.filter(commands::purpose.eq_any(ENDINGS));
-    }
-    Ok(query.first(conn).optional()?)
+        .select(QueuedCommand::as_select());
+    let not_put_off = commands::state.ne(CommandState::NotNow);
+    // Each is a type of its own, so the common ones are found prepared without their text being written.
+    let next = match (offer.includes_put_off, offer.is_ending_only) {
+        (true, false) => waiting.first(conn),
+        (false, false) => waiting.filter(not_put_off).first(conn),
+        (true, true) => waiting.filter(commands::purpose.eq_any(ENDINGS)).first(conn),
+        (false, true) => waiting.filter(not_put_off).filter(commands::purpose.eq_any(ENDINGS)).first(conn),
+    };
+    Ok(next.optional()?)
 }
 
 /// Whether anything waits for the device.
@@ -131,7 +138,7 @@ pub fn next(conn: &mut Conn, enrollment: EnrollmentId, offer: Offer) -> Result<O
 /// # Errors
 /// Those of the database.
 pub fn has_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
-    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::state.eq_any(DELIVERABLE)));
+    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(IsDeliverable));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
@@ -140,8 +147,7 @@ pub fn has_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Er
 /// # Errors
 /// Those of the database.
 pub fn has_ending_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
-    let waiting = commands::table
-        .filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(commands::state.eq_any(DELIVERABLE)));
+    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(IsDeliverable));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
@@ -171,8 +177,13 @@ pub fn was_finished_since(
 /// # Errors
 /// Those of the database.
 pub fn was_sent(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose) -> Result<bool, Error> {
-    let sent =
-        commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::times_sent.gt(0)));
+    let sent = commands::table.filter(
+        commands::enrollment_id
+            .eq(enrollment)
+            .and(commands::purpose.eq(purpose))
+            .and(commands::times_sent.gt(0))
+            .and(commands::device_id.eq_any(device_of(enrollment))),
+    );
     Ok(diesel::select(diesel::dsl::exists(sent)).get_result(conn)?)
 }
 
@@ -181,13 +192,8 @@ pub fn was_sent(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose) -> 
 /// # Errors
 /// Those of the database.
 pub fn is_waiting(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose, kind: &str) -> Result<bool, Error> {
-    let waiting = commands::table.filter(
-        commands::enrollment_id
-            .eq(enrollment)
-            .and(commands::purpose.eq(purpose))
-            .and(commands::kind.eq(kind))
-            .and(commands::state.eq_any(DELIVERABLE)),
-    );
+    let waiting = commands::table
+        .filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::kind.eq(kind)).and(IsDeliverable));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
@@ -196,9 +202,14 @@ pub fn is_waiting(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose, k
 /// # Errors
 /// Those of the database.
 pub fn mark_sent(tx: &mut Tx<'_>, id: CommandId, now: Timestamp) -> Result<bool, Error> {
-    let changed = diesel::update(commands::table.filter(commands::id.eq(id).and(commands::state.eq_any(DELIVERABLE))))
-        .set((commands::state.eq(CommandState::Sent), commands::sent_at.eq(now), commands::times_sent.eq(commands::times_sent + 1)))
-        .execute(&mut **tx)?;
+    let changed = run_kept!(
+        tx,
+        diesel::update(commands::table.filter(commands::id.eq(id).and(IsDeliverable))).set((
+            commands::state.eq(CommandState::Sent),
+            commands::sent_at.eq(now),
+            commands::times_sent.eq(commands::times_sent + 1)
+        ))
+    )?;
     Ok(changed == 1)
 }
 
@@ -242,14 +253,15 @@ pub struct Conclusion {
 /// Those of the database.
 pub fn conclude(tx: &mut Tx<'_>, id: CommandId, conclusion: &Conclusion, now: Timestamp) -> Result<bool, Error> {
     let finished_at = conclusion.state.is_terminal().then_some(now);
-    let changed = diesel::update(commands::table.filter(commands::id.eq(id).and(commands::state.eq_any(DELIVERABLE))))
-        .set((
+    let changed = run_kept!(
+        tx,
+        diesel::update(commands::table.filter(commands::id.eq(id).and(IsDeliverable))).set((
             commands::state.eq(conclusion.state),
             commands::finished_at.eq(finished_at),
             commands::error.eq(conclusion.error.as_deref()),
             commands::answer.eq(conclusion.answer.as_deref()),
         ))
-        .execute(&mut **tx)?;
+    )?;
     Ok(changed == 1)
 }
 
@@ -258,15 +270,18 @@ pub fn conclude(tx: &mut Tx<'_>, id: CommandId, conclusion: &Conclusion, now: Ti
 /// # Errors
 /// Those of the database.
 pub fn cancel_all(tx: &mut Tx<'_>, enrollment: EnrollmentId, why: &str, now: Timestamp) -> Result<usize, Error> {
-    Ok(diesel::update(
-        commands::table.filter(
-            commands::enrollment_id
-                .eq(enrollment)
-                .and(commands::state.eq_any(DELIVERABLE).or(commands::state.eq(CommandState::AwaitingApproval))),
-        ),
-    )
-    .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
-    .execute(&mut **tx)?)
+    Ok(run_kept!(
+        tx,
+        diesel::update(
+            commands::table.filter(
+                commands::enrollment_id
+                    .eq(enrollment)
+                    .and(IsDeliverable.or(commands::state.eq(CommandState::AwaitingApproval)))
+                    .and(commands::device_id.eq_any(device_of(enrollment))),
+            ),
+        )
+        .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
+    )?)
 }
 
 /// Withdraws waiting commands of one purpose and kind: a newer one takes their place.
@@ -281,17 +296,13 @@ pub fn cancel_kind(
     why: &str,
     now: Timestamp,
 ) -> Result<usize, Error> {
-    Ok(diesel::update(
-        commands::table.filter(
-            commands::enrollment_id
-                .eq(enrollment)
-                .and(commands::purpose.eq(purpose))
-                .and(commands::kind.eq(kind))
-                .and(commands::state.eq_any(DELIVERABLE)),
-        ),
-    )
-    .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
-    .execute(&mut **tx)?)
+    Ok(run_kept!(
+        tx,
+        diesel::update(commands::table.filter(
+            commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::kind.eq(kind)).and(IsDeliverable),
+        ),)
+        .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
+    )?)
 }
 
 /// The commands of a device, newest first.

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use diesel::{
-    Connection, ConnectionError, PgConnection, SqliteConnection,
+    Connection, ConnectionError, PgConnection, RunQueryDsl, SqliteConnection,
     connection::SimpleConnection,
     r2d2::{ManageConnection, Pool},
 };
 
-use super::Error;
+use super::{Error, kept::Kept};
 
 /// One connection, whichever database it is.
 #[derive(diesel::MultiConnection)]
@@ -113,6 +113,14 @@ impl Conn {
         on_backend!(self, |c| c.batch_execute(sql)).map_err(Error::from)
     }
 
+    /// Runs one statement that has no result and comes again and again: it stays prepared.
+    ///
+    /// # Errors
+    /// The database refuses it.
+    pub(super) fn run_often(&mut self, sql: &'static str) -> Result<(), Error> {
+        on_backend!(self, |c| Kept(diesel::sql_query(sql)).execute(c)).map(drop).map_err(Error::from)
+    }
+
     /// Ends a transaction that may write.
     ///
     /// # Errors
@@ -129,11 +137,10 @@ impl Conn {
 
     /// Starts a transaction that may write. SQLite takes the write lock at once: an upgrade later would be refused.
     pub(super) fn begin_write(&mut self) -> Result<(), Error> {
-        let sql = match self {
-            Conn::Sqlite(_) => "BEGIN IMMEDIATE",
-            Conn::Postgres(_) => "BEGIN",
-        };
-        self.run(sql)
+        match self {
+            Conn::Sqlite(_) => self.run_often("BEGIN IMMEDIATE"),
+            Conn::Postgres(_) => self.run("BEGIN"),
+        }
     }
 }
 

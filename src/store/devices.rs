@@ -5,7 +5,9 @@ use diesel::prelude::*;
 use super::{
     Conn, Error, Tx,
     conn::first_locked,
-    document, lower,
+    document,
+    kept::{Kept, run_kept},
+    lower,
     page::{Page, PageRequest},
     parse,
     schema::{devices, users},
@@ -290,7 +292,7 @@ pub fn insert(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
 pub fn update(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
     let seen: Option<Timestamp> = devices::table.filter(devices::id.eq(device.id)).select(devices::last_seen_at).first(&mut **tx)?;
     let device = Device { last_seen_at: seen.max(device.last_seen_at), ..device.clone() };
-    diesel::update(devices::table.filter(devices::id.eq(device.id))).set(&device).execute(&mut **tx)?;
+    run_kept!(tx, diesel::update(devices::table.filter(devices::id.eq(device.id))).set(&device))?;
     Ok(())
 }
 
@@ -323,11 +325,9 @@ pub fn touch(tx: &mut Tx<'_>, seen: &[(DeviceId, Timestamp)]) -> Result<(), Erro
         }
         Conn::Sqlite(c) => {
             for (id, at) in seen {
-                diesel::update(
-                    devices::table.filter(devices::id.eq(*id).and(devices::last_seen_at.is_null().or(devices::last_seen_at.lt(*at)))),
-                )
-                .set(devices::last_seen_at.eq(*at))
-                .execute(c)?;
+                let older = devices::last_seen_at.is_null().or(devices::last_seen_at.lt(*at));
+                Kept(diesel::update(devices::table.filter(devices::id.eq(*id).and(older))).set(devices::last_seen_at.eq(*at)))
+                    .execute(c)?;
             }
         }
     }

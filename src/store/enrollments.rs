@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::{
     Conn, Error, Tx,
     conn::first_locked,
+    kept::run_kept,
     schema::{certificates, devices, enrollments},
 };
 use crate::{
@@ -201,7 +202,7 @@ pub fn insert(tx: &mut Tx<'_>, enrollment: &Enrollment) -> Result<(), Error> {
 /// # Errors
 /// Those of the database.
 pub fn update(tx: &mut Tx<'_>, enrollment: &Enrollment) -> Result<(), Error> {
-    diesel::update(enrollments::table.filter(enrollments::id.eq(enrollment.id))).set(enrollment).execute(&mut **tx)?;
+    run_kept!(tx, diesel::update(enrollments::table.filter(enrollments::id.eq(enrollment.id))).set(enrollment))?;
     Ok(())
 }
 

@@ -23,6 +23,7 @@ pub mod enrollments;
 pub mod groups;
 pub mod invitations;
 pub mod jobs;
+mod kept;
 pub mod mails;
 pub mod migrate;
 pub mod page;

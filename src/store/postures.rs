@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::{Conn, Error, Tx, conn::on_backend, document, parse, schema::postures};
+use super::{Conn, Error, Tx, conn::on_backend, document, kept::Kept, parse, schema::postures};
 use crate::domain::{id::DeviceId, posture::Posture, time::Timestamp};
 
 /// What the device has said; an empty posture where it has said nothing.
@@ -21,11 +21,13 @@ pub fn get(conn: &mut Conn, device: DeviceId) -> Result<Posture, Error> {
 pub fn upsert(tx: &mut Tx<'_>, device: DeviceId, posture: &Posture, now: Timestamp) -> Result<(), Error> {
     let facts = document(posture)?;
     let row = (postures::device_id.eq(device), postures::facts.eq(&facts), postures::updated_at.eq(now));
-    on_backend!(&mut **tx, |c| diesel::insert_into(postures::table)
-        .values(row)
-        .on_conflict(postures::device_id)
-        .do_update()
-        .set((postures::facts.eq(&facts), postures::updated_at.eq(now)))
-        .execute(c))?;
+    on_backend!(&mut **tx, |c| Kept(
+        diesel::insert_into(postures::table)
+            .values(row)
+            .on_conflict(postures::device_id)
+            .do_update()
+            .set((postures::facts.eq(&facts), postures::updated_at.eq(now)))
+    )
+    .execute(c))?;
     Ok(())
 }

@@ -121,19 +121,19 @@ fn commit_group(conn: &mut Conn, first: Job, jobs: &Receiver<Job>) -> (Vec<Outco
         }
         next = if outcomes.len() < GROUP { jobs.try_recv().ok() } else { None };
     }
-    let committed = conn.run("COMMIT").map_err(|error| error.to_string());
+    let committed = conn.run_often("COMMIT").map_err(|error| error.to_string());
     (outcomes, committed)
 }
 
 /// One job within its savepoint. A panic spoils the whole group, because nobody knows what it left undone.
 fn run_one(conn: &mut Conn, job: Job) -> Result<Outcome, String> {
-    conn.run("SAVEPOINT job").map_err(|error| error.to_string())?;
+    conn.run_often("SAVEPOINT job").map_err(|error| error.to_string())?;
     let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx(conn)))).map_err(|_| {
         tracing::error!("a database transaction panicked; its group was rolled back");
         "a transaction of the same group failed".to_owned()
     })?;
-    let end = if outcome.is_kept { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-    match conn.run(end) {
+    let end = if outcome.is_kept { conn.run_often("RELEASE job") } else { conn.run("ROLLBACK TO job; RELEASE job") };
+    match end {
         Ok(()) => Ok(outcome),
         Err(error) => {
             (outcome.answer)(Err(error.to_string()));

@@ -1,0 +1,126 @@
+//! Statements that stay prepared. The query builder prepares every `UPDATE`, every list of values and every fragment of SQL anew
+//! each time it is run, because it cannot know whether there are few texts of it; for those that devices cause again and again
+//! that cost more than running them.
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    backend::Backend,
+    expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
+    internal::derives::multiconnection::AstPassHelper,
+    query_builder::{AstPass, QueryBuilder, QueryFragment, QueryId},
+    sql_types::Bool,
+};
+
+/// A statement that stays prepared. Only for statements with few texts: each text is kept as long as its connection.
+#[derive(Debug)]
+pub(super) struct Kept<Q>(pub Q);
+
+impl<Q> QueryId for Kept<Q> {
+    // It is recognized by its text.
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q, C> RunQueryDsl<C> for Kept<Q> {}
+
+impl<Q, DB> QueryFragment<DB> for Kept<Q>
+where
+    Q: QueryFragment<DB>,
+    DB: Backend,
+    DB::QueryBuilder: Default,
+{
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if pass.bind_collector().is_some() || pass.debug_binds().is_some() {
+            return self.0.walk_ast(pass);
+        }
+        // Handing on the finished text keeps from the outer walk what the inner one says about keeping it.
+        let mut text = DB::QueryBuilder::default();
+        self.0.to_sql(&mut text, pass.backend())?;
+        pass.push_sql(&text.finish());
+        Ok(())
+    }
+}
+
+/// Runs an `UPDATE` that stays prepared; gives how many rows it changed.
+macro_rules! run_kept {
+    ($tx:expr, $statement:expr) => {
+        $crate::store::conn::on_backend!(&mut **$tx, |c| diesel::RunQueryDsl::execute($crate::store::kept::Kept($statement), c))
+    };
+}
+pub(crate) use run_kept;
+
+/// The condition that a command may still be handed out, in the very words of the partial index `commands_next`: with values in
+/// their place neither database would use it.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(super) struct IsDeliverable;
+
+impl Expression for IsDeliverable {
+    type SqlType = Bool;
+}
+
+impl<S> SelectableExpression<S> for IsDeliverable {}
+impl<S> AppearsOnTable<S> for IsDeliverable {}
+
+impl ValidGrouping<()> for IsDeliverable {
+    type IsAggregate = is_aggregate::No;
+}
+
+impl<DB: Backend> QueryFragment<DB> for IsDeliverable {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        pass.push_sql("commands.state IN ('queued', 'sent', 'not_now')");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use diesel::{
+        Connection, ExpressionMethods, QueryDsl, SqliteConnection,
+        connection::{InstrumentationEvent, SimpleConnection},
+    };
+
+    use super::*;
+
+    diesel::table! {
+        things (id) { id -> Integer, name -> Text, }
+    }
+
+    /// A connection, and the texts that it keeps.
+    fn open() -> (SqliteConnection, Arc<Mutex<Vec<String>>>) {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO things VALUES (1, 'a'), (2, 'b')")
+            .unwrap();
+        let kept: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = Arc::clone(&kept);
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::CacheQuery { sql, .. } = event {
+                sink.lock().unwrap().push(sql.to_owned());
+            }
+        });
+        (conn, kept)
+    }
+
+    #[test]
+    fn a_kept_update_is_prepared_once_and_changes_what_it_should() {
+        let (mut conn, kept) = open();
+        for (id, name) in [(1, "x"), (2, "y"), (1, "z")] {
+            let changed = Kept(diesel::update(things::table.filter(things::id.eq(id))).set(things::name.eq(name))).execute(&mut conn);
+            assert_eq!(changed, Ok(1));
+        }
+        assert_eq!(kept.lock().unwrap().len(), 1, "{kept:?}");
+        let names = things::table.order(things::id).select(things::name).load::<String>(&mut conn).unwrap();
+        assert_eq!(names, ["z", "y"]);
+    }
+
+    #[test]
+    fn another_text_is_another_statement() {
+        let (mut conn, kept) = open();
+        Kept(diesel::update(things::table.filter(things::id.eq(1))).set(things::name.eq("x"))).execute(&mut conn).unwrap();
+        Kept(diesel::update(things::table.filter(things::id.gt(0))).set(things::name.eq("y"))).execute(&mut conn).unwrap();
+        assert_eq!(kept.lock().unwrap().len(), 2, "{kept:?}");
+        let names = things::table.order(things::id).select(things::name).load::<String>(&mut conn).unwrap();
+        assert_eq!(names, ["y", "y"]);
+    }
+}
