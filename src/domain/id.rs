@@ -87,4 +87,8 @@ uuid_id! {
     JobId,
     /// One line of a device's timeline.
     EventId,
+    /// A system that is told of events.
+    WebhookId,
+    /// The telling of one event to one system.
+    DeliveryId,
 }

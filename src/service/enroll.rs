@@ -24,6 +24,7 @@ use crate::{
         Conn, Tx,
         audit::{self, Entry},
         certificates::{self, Challenge},
+        deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
         mails,
@@ -271,7 +272,7 @@ impl App {
     }
 
     /// Forgets what has had its time: visits with their codes after a day, rights to a certificate after a week, mails after a
-    /// quarter of a year. Gives how many visits there were.
+    /// quarter of a year, their texts with their point, deliveries of webhooks after a month. Gives how many visits there were.
     ///
     /// # Errors
     /// Those of the database.
@@ -280,6 +281,8 @@ impl App {
         self.write(move |tx| {
             certificates::purge_challenges(tx, now.plus_days(-7))?;
             mails::purge(tx, now.plus_days(-90))?;
+            mails::forget_expired(tx, now)?;
+            deliveries::purge(tx, now.plus_days(-30))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await

@@ -8,12 +8,14 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+mod announce;
 pub mod authorities;
 pub mod certify;
 pub mod check_in;
 pub mod command;
 pub mod comply;
 pub mod connect;
+pub mod deliver;
 pub mod enroll;
 mod error;
 pub mod groups;
@@ -26,6 +28,7 @@ pub mod queue;
 pub mod renew;
 pub mod report;
 pub mod retire;
+pub mod retry;
 pub mod revocation;
 pub mod secrets;
 pub mod seen;
@@ -34,6 +37,7 @@ pub mod setup;
 pub mod signers;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 pub mod wipe;
 
 pub use error::{Error, Result};
@@ -43,6 +47,7 @@ use crate::{
     mail::Mailer,
     pki::seal::SealKey,
     store::{self, Conn, Store, Tx},
+    webhook::Messenger,
 };
 
 /// Everything that the use cases share. One for each server.
@@ -52,6 +57,7 @@ pub struct App {
     authorities: authorities::Authorities,
     clock: Arc<dyn Clock>,
     mailer: Arc<dyn Mailer>,
+    messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     public_url: String,
     /// Where mails come from while nobody has set it.
@@ -82,6 +88,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where mail goes.
     pub mailer: Arc<dyn Mailer>,
+    /// Who tells other systems of events.
+    pub messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
 }
@@ -98,6 +106,7 @@ impl App {
             authorities: parts.authorities,
             clock: parts.clock,
             mailer: parts.mailer,
+            messenger: parts.messenger,
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),

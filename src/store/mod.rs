@@ -14,10 +14,12 @@ use diesel::{
 
 pub mod audit;
 pub mod authorities;
+pub mod backlog;
 pub mod certificates;
 pub mod codes;
 pub mod commands;
 pub mod conn;
+pub mod deliveries;
 pub mod devices;
 pub mod enrollments;
 pub mod groups;
@@ -36,6 +38,7 @@ pub mod timeline;
 pub mod tokens;
 pub mod users;
 pub mod visits;
+pub mod webhooks;
 mod writer;
 
 pub use conn::{Access, Conn, DatabaseUrl};

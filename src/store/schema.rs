@@ -509,6 +509,45 @@ diesel::table! {
         sent_at -> Nullable<BigInt>,
         /// Column `last_error`.
         last_error -> Nullable<Text>,
+        attempts -> Integer,
+        is_unreachable -> Bool,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> Binary,
+        name -> Text,
+        url -> Text,
+        sealed_secret -> Binary,
+        events -> Text,
+        is_enabled -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        last_success_at -> Nullable<BigInt>,
+        last_failure_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        consecutive_failures -> Integer,
+        failing_since -> Nullable<BigInt>,
+        retry_at -> Nullable<BigInt>,
+        paused_at -> Nullable<BigInt>,
+        lease_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> Binary,
+        webhook_id -> Binary,
+        event -> Text,
+        body -> Text,
+        state -> Text,
+        attempts -> Integer,
+        created_at -> BigInt,
+        next_attempt_at -> BigInt,
+        delivered_at -> Nullable<BigInt>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
     }
 }
 
@@ -531,6 +570,7 @@ diesel::joinable!(certificates -> enrollments (enrollment_id));
 diesel::joinable!(commands -> enrollments (enrollment_id));
 diesel::joinable!(commands -> devices (device_id));
 diesel::joinable!(mails -> users (user_id));
+diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     authorities,
@@ -553,5 +593,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     certificates,
     commands,
     jobs,
-    mails
+    mails,
+    webhooks,
+    webhook_deliveries
 );

@@ -16,14 +16,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("directory", &["domain"]),
     ("login", &["domain"]),
     ("mail", &["domain"]),
+    ("webhook", &["domain"]),
     // Its one foreign word is the form of a database address.
     ("config", &["domain", "store"]),
-    ("service", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail"]),
+    ("service", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "webhook"]),
     ("jobs", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
     ("http", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
     (
         "cli",
-        &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service", "jobs", "http", "config", "simulator"],
+        &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "webhook", "service", "jobs", "http", "config", "simulator"],
     ),
     ("simulator", &[]),
 ];

@@ -20,6 +20,8 @@ mod architecture;
 mod crash;
 mod harness;
 mod hostile;
+mod mail;
 mod portal;
 mod scep;
 mod store;
+mod webhooks;
