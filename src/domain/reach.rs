@@ -116,7 +116,9 @@ mod tests {
         ] {
             assert!(!public(address), "{address}");
         }
-        for address in ["::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2002:a9fe:a9fe::1"] {
+        for address in
+            ["::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2002:a9fe:a9fe::1"]
+        {
             assert!(!public(address), "{address} carries one that is not");
         }
     }

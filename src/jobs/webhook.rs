@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::Outcome;
 use crate::{
-    service::{App, deliver::{Turn, Errand}},
+    service::{
+        App,
+        deliver::{Errand, Turn},
+    },
     store::jobs::Job,
 };
 

@@ -180,7 +180,13 @@ fn settle(
             webhook.forgive();
         }
         Err(refusal) => {
-            tracing::warn!(webhook = webhook.name, event = delivery.event, attempt = delivery.attempts, why = refusal.why, "an event was not taken");
+            tracing::warn!(
+                webhook = webhook.name,
+                event = delivery.event,
+                attempt = delivery.attempts,
+                why = refusal.why,
+                "an event was not taken"
+            );
             refuse(&mut webhook, &mut delivery, &refusal, now);
         }
     }
@@ -204,7 +210,11 @@ fn refuse(webhook: &mut Webhook, delivery: &mut Delivery, refusal: &Refusal, now
         webhook.retry_at = Some(now.plus_seconds(delay_seconds(webhook.consecutive_failures, draw())));
         if refusal.is_final || now.since(since) >= Duration::from_secs(PAUSE_SECONDS) {
             webhook.paused_at = Some(now);
-            tracing::error!(webhook = webhook.name, why = refusal.why, "a webhook is paused: it did not answer for too long, or wants no more");
+            tracing::error!(
+                webhook = webhook.name,
+                why = refusal.why,
+                "a webhook is paused: it did not answer for too long, or wants no more"
+            );
         }
         TRIES_WITHOUT_ANSWER
     };

@@ -93,7 +93,9 @@ impl App {
         let conflict = |why: &str| Err(Error::Conflict(why.into()));
         match mail.state {
             MailState::Sent => return conflict("the mail was sent"),
-            MailState::Expired => return conflict("the mail has lost its point: send a new invitation, or let the person ask for a new code"),
+            MailState::Expired => {
+                return conflict("the mail has lost its point: send a new invitation, or let the person ask for a new code");
+            }
             MailState::Failed if mail.sealed_message.is_none() => return conflict("the text of the mail is gone"),
             MailState::Failed | MailState::Queued => {}
         }

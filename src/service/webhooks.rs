@@ -80,19 +80,15 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Conflict`].
-    pub async fn change_webhook(
-        self: &Arc<Self>,
-        actor: Actor,
-        id: WebhookId,
-        change: WebhookChange,
-    ) -> Result<(Webhook, Option<String>)> {
+    pub async fn change_webhook(self: &Arc<Self>, actor: Actor, id: WebhookId, change: WebhookChange) -> Result<(Webhook, Option<String>)> {
         let name = change.name.as_deref().map(checked_name).transpose()?;
         let events = change.events.map(checked_events).transpose()?;
         change.url.as_deref().map(|url| self.check_url(url)).transpose()?;
         let secret = change.renews_secret.then(Secret::generate).transpose()?;
         let sealed = secret.as_ref().map(|secret| self.keys.seal(PURPOSE, secret.as_bytes())).transpose()?;
         let shown = secret.map(|secret| secret.text());
-        let detail = json!({ "name": name, "url": change.url.is_some(), "events": events, "enabled": change.enabled, "secret": shown.is_some() });
+        let detail =
+            json!({ "name": name, "url": change.url.is_some(), "events": events, "enabled": change.enabled, "secret": shown.is_some() });
         let app = Arc::clone(self);
         let webhook = self
             .write(move |tx| {
@@ -168,10 +164,7 @@ impl App {
     /// The address may have a secret in it, so the log does not.
     fn note_webhook(&self, tx: &mut Tx<'_>, actor: &Actor, action: &'static str, webhook: &Webhook, mut detail: Value) -> Result<()> {
         detail["name"] = json!(webhook.name);
-        Ok(audit::record(
-            tx,
-            &Entry { at: self.now(), actor, action, subject_kind: "webhook", subject: webhook.id.to_string(), detail },
-        )?)
+        Ok(audit::record(tx, &Entry { at: self.now(), actor, action, subject_kind: "webhook", subject: webhook.id.to_string(), detail })?)
     }
 }
 

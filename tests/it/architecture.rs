@@ -24,7 +24,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
     (
         "cli",
-        &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "webhook", "service", "jobs", "http", "config", "simulator"],
+        &[
+            "domain",
+            "store",
+            "pki",
+            "apple",
+            "android",
+            "directory",
+            "login",
+            "mail",
+            "webhook",
+            "service",
+            "jobs",
+            "http",
+            "config",
+            "simulator",
+        ],
     ),
     ("simulator", &[]),
 ];

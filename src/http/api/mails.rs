@@ -127,8 +127,7 @@ pub async fn list_mails(caller: Caller, app: web::Data<App>, query: Query<MailQu
     caller.must(Permission::Read)?;
     let query = query.into_inner();
     let page = paging::page(query.limit, query.cursor.as_deref())?;
-    let filter =
-        rows::Filter { state: paging::optional("state", query.state.as_deref())?, recipient: paging::text("q", query.q)? };
+    let filter = rows::Filter { state: paging::optional("state", query.state.as_deref())?, recipient: paging::text("q", query.q)? };
     let page = app
         .read(move |conn| {
             let page = rows::list(conn, &filter, page)?;

@@ -61,9 +61,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/jobs").get(jobs::list_jobs))
             .service(resource("/jobs/{id}/retry").post(jobs::retry_job))
             .service(resource("/webhooks").get(webhooks::list_webhooks).post(webhooks::create_webhook))
-            .service(
-                resource("/webhooks/{id}").get(webhooks::get_webhook).patch(webhooks::change_webhook).delete(webhooks::delete_webhook),
-            )
+            .service(resource("/webhooks/{id}").get(webhooks::get_webhook).patch(webhooks::change_webhook).delete(webhooks::delete_webhook))
             .service(resource("/webhooks/{id}/test").post(webhooks::test_webhook))
             .service(resource("/webhooks/{id}/deliveries").get(webhooks::list_deliveries))
             .service(resource("/audit").get(audit::list_audit))

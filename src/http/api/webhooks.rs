@@ -202,13 +202,8 @@ pub async fn change_webhook(
     caller.must(Permission::ManageSettings)?;
     let body = body.into_inner();
     let app = app.into_inner();
-    let change = WebhookChange {
-        name: body.name,
-        url: body.url,
-        events: body.events,
-        enabled: body.enabled,
-        renews_secret: body.renew_secret,
-    };
+    let change =
+        WebhookChange { name: body.name, url: body.url, events: body.events, enabled: body.enabled, renews_secret: body.renew_secret };
     let (webhook, secret) = app.change_webhook(caller.actor, id.into_inner(), change).await?;
     Ok(web::Json(shown(&app, webhook, secret).await?))
 }
@@ -292,8 +287,7 @@ pub async fn list_deliveries(
     let id = id.into_inner();
     let page = paging::page(query.limit, query.cursor.as_deref())?;
     let state = paging::optional("state", query.state.as_deref())?;
-    let found = app
-        .read(move |conn| rows::find(conn, id)?.map(|webhook| deliveries::list(conn, webhook.id, state, page)).transpose())
-        .await?;
+    let found =
+        app.read(move |conn| rows::find(conn, id)?.map(|webhook| deliveries::list(conn, webhook.id, state, page)).transpose()).await?;
     Ok(web::Json(found.ok_or(Error::NotFound("webhook"))?.map(DeliveryView::from)))
 }

@@ -68,12 +68,7 @@ fn table() -> Vec<Row> {
         ("get", "/jobs", None, ALL),
         ("post", "/jobs/{id}/retry", None, ADMIN),
         ("get", "/webhooks", None, ALL),
-        (
-            "post",
-            "/webhooks",
-            some(json!({ "name": "Hooks", "url": "https://hooks.example.com/", "events": ["wipe.ordered"] })),
-            ADMIN,
-        ),
+        ("post", "/webhooks", some(json!({ "name": "Hooks", "url": "https://hooks.example.com/", "events": ["wipe.ordered"] })), ADMIN),
         ("get", "/webhooks/{id}", None, ALL),
         ("patch", "/webhooks/{id}", some(json!({ "enabled": false })), ADMIN),
         ("delete", "/webhooks/{id}", None, ADMIN),

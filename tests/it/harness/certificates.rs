@@ -28,11 +28,12 @@ pub struct Issued {
 impl Company {
     pub fn new() -> Self {
         let key = key();
-        let mut builder = builder("Company Root", &key);
+        // Two authorities of one name would be taken for each other, and fail in another way than strangers do.
+        let name = format!("Company Root {}", uuid::Uuid::new_v4());
+        let mut builder = builder(&name, &key);
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().build().unwrap()).unwrap();
-        let name = builder_name("Company Root");
-        builder.set_issuer_name(&name.build()).unwrap();
+        builder.set_issuer_name(&builder_name(&name).build()).unwrap();
         builder.sign(&key, MessageDigest::sha256()).unwrap();
         Self { certificate: builder.build(), key }
     }

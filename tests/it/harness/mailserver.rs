@@ -4,7 +4,7 @@
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::{
-        fs::{PermissionsExt, chown},
+        fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -43,7 +43,6 @@ pub enum Encryption {
 /// A mail server.
 pub struct MailServer {
     folder: TempFolder,
-    company: Company,
     encryption: Encryption,
     address: SocketAddr,
     door: Option<Door>,
@@ -79,16 +78,16 @@ impl MailServer {
     pub fn start(encryption: Encryption) -> Self {
         let company = Company::new();
         let issued = company.issue("localhost");
-        Self::start_as(encryption, company, &issued)
+        Self::start_as(encryption, &company, &issued)
     }
 
     /// The same with another certificate.
-    pub fn start_as(encryption: Encryption, company: Company, issued: &Issued) -> Self {
+    pub fn start_as(encryption: Encryption, company: &Company, issued: &Issued) -> Self {
         let folder = TempFolder::new("exim");
         install(&folder, encryption, issued);
         std::fs::write(folder.path().join("company.pem"), company.pem()).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let mut server = Self { folder, company, encryption, address, door: None, connections: Arc::default() };
+        let mut server = Self { folder, encryption, address, door: None, connections: Arc::default() };
         server.open();
         server
     }
@@ -101,11 +100,6 @@ impl MailServer {
             roots: Some(self.folder.path().join("company.pem")),
             patience: Duration::from_secs(2),
         }
-    }
-
-    /// The company that its certificate comes from.
-    pub const fn company(&self) -> &Company {
-        &self.company
     }
 
     /// Lets connections in, at the same port as before.
@@ -193,14 +187,16 @@ fn install(folder: &TempFolder, encryption: Encryption, issued: &Issued) {
     std::fs::write(path.join("server.key"), issued.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     std::fs::write(path.join("exim.conf"), configuration(path, encryption)).unwrap();
     std::fs::set_permissions(path.join("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
-    if is_root() {
+    if user().0 == NOBODY {
         let names = ["", "spool", "log", "mailbox", "server.pem", "server.key", "exim.conf"];
         names.iter().for_each(|name| chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap());
     }
 }
 
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+/// User and group that Exim runs as.
+fn user() -> (u32, u32) {
+    let own = std::fs::metadata("/proc/self").unwrap();
+    if own.uid() == 0 { (NOBODY, NOBODY) } else { (own.uid(), own.gid()) }
 }
 
 /// One connection is one process, as under inetd.
@@ -210,23 +206,26 @@ fn serve(folder: &Path, encryption: Encryption, stream: TcpStream) {
     if encryption == Encryption::Implicit {
         command.arg("-tls-on-connect");
     }
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
+    let (uid, gid) = user();
+    if uid == NOBODY {
+        command.uid(uid).gid(gid);
     }
     let output = stream.try_clone().unwrap();
     command.stdin(Stdio::from(std::os::fd::OwnedFd::from(stream))).stdout(Stdio::from(std::os::fd::OwnedFd::from(output)));
-    let mut child = command
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("Exim is not installed, and the tests need it: run scripts/test, which installs it, or `apt-get install exim4-daemon-light`");
+    let mut child =
+        command.stderr(std::fs::File::options().create(true).append(true).open(folder.join("log/stderr")).unwrap()).spawn().expect(
+            "Exim is not installed, and the tests need it: run scripts/test, which installs it, or `apt-get install exim4-daemon-light`",
+        );
     std::thread::spawn(move || child.wait());
 }
 
 fn configuration(folder: &Path, encryption: Encryption) -> String {
     let offer = if encryption == Encryption::Stripped { "" } else { "*" };
-    let folder = folder.display();
+    let (folder, (uid, gid)) = (folder.display(), user());
     format!(
         "primary_hostname = mail.test
+exim_user = {uid}
+exim_group = {gid}
 spool_directory = {folder}/spool
 log_file_path = {folder}/log/%slog
 keep_environment =
@@ -236,7 +235,6 @@ tls_privatekey = {folder}/server.key
 tls_advertise_hosts = {offer}
 auth_advertise_hosts = ${{if eq{{$tls_in_cipher}}{{}}{{}}{{*}}}}
 deliver_drop_privilege = true
-queue_only_load =
 acl_smtp_rcpt = rcpt
 acl_smtp_data = data
 

@@ -86,7 +86,8 @@ impl Receiver {
         let shared = web::Data::from(Arc::clone(&notes));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(take))).workers(1).disable_signals();
+        let server =
+            HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(take))).workers(1).disable_signals();
         let server = match issued {
             None => server.listen(listener).unwrap().run(),
             Some(issued) => {

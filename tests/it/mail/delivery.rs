@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ADA, newest, started, started_with};
+use super::{ADA, newest, started};
 use crate::harness::{
     certificates::Company,
     database::Database,
@@ -81,14 +81,9 @@ async fn nothing_goes_to_a_server_whose_certificate_is_wrong() {
     let (unknown, misnamed) = (stranger.issue("localhost"), company.issue("mail.example.com"));
     for encryption in [Encryption::StartTls, Encryption::Implicit] {
         for (issued, what) in [(&unknown, "unable to get local issuer certificate"), (&misnamed, "ostname mismatch")] {
-            let server = MailServer::start_as(encryption, Company::new(), issued);
-            let mut route = server.route();
-            let roots = std::env::temp_dir().join(format!("enlist-roots-{}.pem", uuid::Uuid::new_v4()));
-            // The right authority for the wrong name, and the wrong authority for the right one.
-            std::fs::write(&roots, company.pem()).unwrap();
-            route.roots = Some(roots.clone());
-            let app = started_with(Database::sqlite(), route).await;
-            std::fs::remove_file(roots).unwrap();
+            let server = MailServer::start_as(encryption, &company, issued);
+            // The wrong authority for the right name, and the right authority for the wrong one.
+            let app = started(Database::sqlite(), &server).await;
             let admin = app.admin();
             admin.post("/settings/test-mail", &json!({ "recipient": ADA })).await.expect(202);
             app.work().await;

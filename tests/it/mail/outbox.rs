@@ -29,7 +29,8 @@ async fn mails_are_listed_without_their_secrets(db: Database) {
     let second = admin.get(&format!("/mails?limit=3&cursor={}", text(&first, "next_cursor"))).await.expect(200);
     assert_eq!((second["items"].as_array().unwrap().len(), &second["next_cursor"]), (1, &json!(null)));
     assert_eq!(second["items"][0]["recipient"], "ada@example.com");
-    for (query, expected) in [("q=ADA@", 2), ("q=bob", 1), ("state=sent", 4), ("state=queued", 0), ("state=sent&q=carol", 1), ("q=%25", 0)] {
+    for (query, expected) in [("q=ADA@", 2), ("q=bob", 1), ("state=sent", 4), ("state=queued", 0), ("state=sent&q=carol", 1), ("q=%25", 0)]
+    {
         assert_eq!(admin.get(&format!("/mails?{query}")).await.expect(200)["total"], expected, "{query}");
     }
     assert_eq!(admin.get("/mails?state=lost").await.status, 400);
@@ -50,7 +51,10 @@ async fn a_test_mail_is_followed_through_the_outbox(db: Database) {
         assert_eq!(admin.post("/settings/test-mail", &json!({ "recipient": wrong })).await.expect(400)["field"], "recipient");
     }
     let queued = admin.post("/settings/test-mail", &json!({ "recipient": "Ada@Example.com" })).await.expect(202);
-    assert_eq!((&queued["state"], &queued["recipient"], &queued["template"]), (&json!("queued"), &json!("ada@example.com"), &json!("test")));
+    assert_eq!(
+        (&queued["state"], &queued["recipient"], &queued["template"]),
+        (&json!("queued"), &json!("ada@example.com"), &json!("test"))
+    );
     app.work().await;
     let sent = admin.get(&format!("/mails/{}", id(&queued))).await.expect(200);
     assert_eq!((&sent["state"], &sent["attempts"]), (&json!("sent"), &json!(1)));
@@ -75,7 +79,10 @@ async fn jobs_are_listed_and_tried_again(db: Database) {
     }
     let page = admin.get("/jobs?limit=1").await.expect(200);
     assert_eq!((&page["items"][0]["state"], &page["items"][0]["last_error"]), (&json!("dead"), &json!("nobody knows")));
-    assert_ne!(admin.get(&format!("/jobs?limit=1&cursor={}", text(&page, "next_cursor"))).await.expect(200)["items"][0]["id"], page["items"][0]["id"]);
+    assert_ne!(
+        admin.get(&format!("/jobs?limit=1&cursor={}", text(&page, "next_cursor"))).await.expect(200)["items"][0]["id"],
+        page["items"][0]["id"]
+    );
     let retried = admin.post(&format!("/jobs/{newest}/retry"), &json!({})).await.expect(202);
     assert_eq!((&retried["attempts"], &retried["dead_at"]), (&json!(0), &json!(null)));
     app.work().await;

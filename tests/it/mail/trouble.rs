@@ -32,7 +32,8 @@ async fn shown(admin: &Admin, mail: &str) -> Value {
 fn wait(app: &TestApp) -> i64 {
     let jobs = app.jobs("mail");
     assert_eq!(jobs.len(), 1);
-    let now = enlist::store::write_once::<_, enlist::store::Error>(&app.database.url(), |tx| enlist::store::jobs::database_now(tx)).unwrap();
+    let now =
+        enlist::store::write_once::<_, enlist::store::Error>(&app.database.url(), |tx| enlist::store::jobs::database_now(tx)).unwrap();
     (jobs[0].run_at.millis() - now.millis() + 500) / 1000
 }
 

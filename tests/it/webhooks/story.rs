@@ -32,17 +32,20 @@ async fn the_whole_story_is_told_once_in_order_and_signed(db: Database) {
     receiver.forget();
     admin.wipe(&device, "full").await.expect(202);
     app.work().await;
-    assert_eq!(receiver.kinds(), ["device.access_changed", "wipe.ordered"]);
-    let ordered = &receiver.calls()[1].event()["data"];
-    assert_eq!((&ordered["scope"], &ordered["device"]["access"], &ordered["device"]["enrollment"]), (&json!("full"), &json!("block"), &json!("wipe_pending")));
+    assert_eq!(receiver.kinds(), ["device.verdict_changed", "device.access_changed", "wipe.ordered"]);
+    let ordered = &receiver.calls()[2].event()["data"];
+    assert_eq!(
+        (&ordered["scope"], &ordered["device"]["access"], &ordered["device"]["enrollment"]),
+        (&json!("full"), &json!("block"), &json!("wipe_pending"))
+    );
     // It is handed out twice, because the first answer was lost on the way.
     phone.ask().await.unwrap();
     assert_eq!(phone.obey_all().await, ["EraseDevice"]);
     app.work().await;
-    assert_eq!(receiver.kinds(), ["device.access_changed", "wipe.ordered", "wipe.sent", "wipe.acknowledged"]);
+    assert_eq!(receiver.kinds(), ["device.verdict_changed", "device.access_changed", "wipe.ordered", "wipe.sent", "wipe.acknowledged"]);
     well_formed(&receiver.calls(), &secret, &device, app.app.now());
     let told = deliveries(&admin, &webhook).await;
-    assert_eq!(told.len(), enrolled.len() + 4);
+    assert_eq!(told.len(), enrolled.len() + 5);
     assert!(told.iter().all(|delivery| delivery["state"] == "delivered" && delivery["attempts"] == 1 && delivery["last_status"] == 204));
     let log = admin.get("/audit?limit=200").await.text();
     assert!(!log.contains("s3cret") && !log.contains(&secret), "neither the secret nor the address is in the log");
@@ -61,8 +64,8 @@ fn well_formed(calls: &[Call], secret: &str, device: &Value, now: Timestamp) {
         assert_eq!((&event["data"]["device"]["id"], &event["data"]["device"]["serial"]), (&device["id"], &device["serial"]));
         assert_eq!(event["data"]["user"]["email"], "ada@example.com");
     }
-    assert_eq!((&calls[0].event()["data"]["before"], &calls[0].event()["data"]["after"]), (&json!("allow"), &json!("block")));
-    let (ordered, sent) = (calls[1].event(), calls[2].event());
+    assert_eq!((&calls[1].event()["data"]["before"], &calls[1].event()["data"]["after"]), (&json!("allow"), &json!("block")));
+    let (ordered, sent) = (calls[2].event(), calls[3].event());
     assert_eq!(ordered["data"]["command"], sent["data"]["command"]);
 }
 
