@@ -104,7 +104,7 @@ fn mailer(route: &MailRoute) -> anyhow::Result<Arc<dyn Mailer>> {
 
 fn messenger(webhooks: &Webhooks) -> anyhow::Result<Messenger> {
     let roots = pem("webhook-ca", webhooks.roots.as_deref())?;
-    Messenger::new(webhooks.allow_private.clone(), roots.as_deref()).context("webhook-ca")
+    Messenger::new(&webhooks.allow_private, roots.as_deref()).context("webhook-ca")
 }
 
 /// The certificates in a file that an option names.

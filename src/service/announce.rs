@@ -35,8 +35,10 @@ impl App {
         }
         let user = users::find(tx, device.user_id)?.map(|user| json!({ "id": user.id, "email": user.email }));
         let mut data = more;
-        data["device"] = describe(device);
-        data["user"] = json!(user);
+        if let Some(data) = data.as_object_mut() {
+            data.insert("device".into(), describe(device));
+            data.insert("user".into(), json!(user));
+        }
         for (target, is_paused) in targets {
             let delivery = write(tx, target, event, &data, self.now())?;
             if !is_paused {

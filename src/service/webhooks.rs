@@ -163,7 +163,9 @@ impl App {
 
     /// The address may have a secret in it, so the log does not.
     fn note_webhook(&self, tx: &mut Tx<'_>, actor: &Actor, action: &'static str, webhook: &Webhook, mut detail: Value) -> Result<()> {
-        detail["name"] = json!(webhook.name);
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("name".into(), json!(webhook.name));
+        }
         Ok(audit::record(tx, &Entry { at: self.now(), actor, action, subject_kind: "webhook", subject: webhook.id.to_string(), detail })?)
     }
 }

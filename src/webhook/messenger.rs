@@ -90,7 +90,7 @@ impl Messenger {
     ///
     /// # Errors
     /// The certificates cannot be read.
-    pub fn new(private: Networks, roots: Option<&[u8]>) -> Result<Self, SetUpError> {
+    pub fn new(private: &Networks, roots: Option<&[u8]>) -> Result<Self, SetUpError> {
         let roots = roots.map_or_else(|| Ok(Vec::new()), Certificate::from_pem_bundle).map_err(SetUpError::Roots)?;
         let with = |includes_public| -> Result<(Client, Reach), SetUpError> {
             let reach = Reach { private: private.clone(), includes_public };
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn messenger(private: &str) -> Messenger {
-        Messenger::new(private.parse().unwrap(), None).unwrap()
+        Messenger::new(&private.parse().unwrap(), None).unwrap()
     }
 
     #[test]

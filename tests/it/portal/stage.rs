@@ -84,7 +84,7 @@ impl Stage {
             authorities,
             clock: Arc::<Hands>::clone(&clock),
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
-            messenger: Messenger::new(Networks::default(), None).unwrap(),
+            messenger: Messenger::new(&Networks::default(), None).unwrap(),
             public_url: public_url.to_owned(),
         }));
         let new =
