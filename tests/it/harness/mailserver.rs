@@ -98,7 +98,8 @@ impl MailServer {
         Route {
             url: format!("{scheme}://{USER}:{PASSWORD_IN_URL}@localhost:{}", self.address.port()),
             roots: Some(self.folder.path().join("company.pem")),
-            patience: Duration::from_secs(2),
+            // For busy machines; whoever wants to see it run out sets a shorter one.
+            patience: Duration::from_secs(30),
         }
     }
 
@@ -189,7 +190,9 @@ fn install(folder: &TempFolder, encryption: Encryption, issued: &Issued) {
     std::fs::set_permissions(path.join("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     if user().0 == NOBODY {
         let names = ["", "spool", "log", "mailbox", "server.pem", "server.key", "exim.conf"];
-        names.iter().for_each(|name| chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap());
+        for name in names {
+            chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
     }
 }
 
