@@ -39,6 +39,7 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         authorities,
         clock,
         mailer: mailer(&config.mail)?,
+        is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
         public_url: config.public_url.clone(),
     })))
 }

@@ -87,4 +87,8 @@ uuid_id! {
     JobId,
     /// One line of a device's timeline.
     EventId,
+    /// A session of the console.
+    SessionId,
+    /// A sign-in that failed.
+    FailureId,
 }

@@ -9,6 +9,7 @@ use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
 pub mod authorities;
+pub mod census;
 pub mod certify;
 pub mod check_in;
 pub mod command;
@@ -19,6 +20,7 @@ mod error;
 pub mod groups;
 pub mod identify;
 pub mod invite;
+pub mod offers;
 pub mod ota;
 pub mod outbox;
 pub mod policy;
@@ -31,6 +33,7 @@ pub mod secrets;
 pub mod seen;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod signers;
 pub mod tokens;
 pub mod users;
@@ -52,6 +55,8 @@ pub struct App {
     authorities: authorities::Authorities,
     clock: Arc<dyn Clock>,
     mailer: Arc<dyn Mailer>,
+    /// Mail goes into a folder, from where nobody sends it on.
+    is_mail_kept_as_files: bool,
     /// How the world calls this server; no slash at the end.
     public_url: String,
     /// Where mails come from while nobody has set it.
@@ -82,6 +87,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where mail goes.
     pub mailer: Arc<dyn Mailer>,
+    /// Mail goes into a folder, from where nobody sends it on.
+    pub is_mail_kept_as_files: bool,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
 }
@@ -98,6 +105,7 @@ impl App {
             authorities: parts.authorities,
             clock: parts.clock,
             mailer: parts.mailer,
+            is_mail_kept_as_files: parts.is_mail_kept_as_files,
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),
@@ -120,6 +128,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// Whether mail goes into a folder, from where nobody sends it on.
+    #[must_use]
+    pub const fn is_mail_kept_as_files(&self) -> bool {
+        self.is_mail_kept_as_files
     }
 
     /// The server's own certificates.

@@ -12,8 +12,10 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 
+pub mod attention;
 pub mod audit;
 pub mod authorities;
+pub mod census;
 pub mod certificates;
 pub mod codes;
 pub mod commands;
@@ -31,6 +33,7 @@ pub mod policies;
 pub mod postures;
 #[allow(missing_docs, reason = "the macros write items without docs")]
 pub mod schema;
+pub mod sessions;
 pub mod settings;
 pub mod timeline;
 pub mod tokens;

@@ -512,6 +512,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Table `sessions`.
+    sessions (id) {
+        /// Column `id`.
+        id -> Binary,
+        /// Column `hash`.
+        hash -> Binary,
+        /// Column `user_id`.
+        user_id -> Binary,
+        /// Column `browser`.
+        browser -> Text,
+        /// Column `address`.
+        address -> Text,
+        /// Column `created_at`.
+        created_at -> BigInt,
+        /// Column `last_seen_at`.
+        last_seen_at -> BigInt,
+        /// Column `expires_at`.
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Table `sign_in_failures`.
+    sign_in_failures (id) {
+        /// Column `id`.
+        id -> Binary,
+        /// Column `email`.
+        email -> Text,
+        /// Column `address`.
+        address -> Text,
+        /// Column `at`.
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Table `census`.
+    census (day, compliance) {
+        /// Column `day`.
+        day -> BigInt,
+        /// Column `compliance`.
+        compliance -> Text,
+        /// Column `devices`.
+        devices -> BigInt,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));
@@ -531,6 +579,7 @@ diesel::joinable!(certificates -> enrollments (enrollment_id));
 diesel::joinable!(commands -> enrollments (enrollment_id));
 diesel::joinable!(commands -> devices (device_id));
 diesel::joinable!(mails -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     authorities,
@@ -553,5 +602,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     certificates,
     commands,
     jobs,
-    mails
+    mails,
+    sessions,
+    sign_in_failures,
+    census
 );
