@@ -71,21 +71,15 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/devices/{id}", Read, |at| seen(at, device::get_device)),
     look("/console/devices/{id}/commands/{command}", Read, |at| seen(at, device::get_command)),
     send("/console/devices/{id}/refresh", SupportDevices, |at| sent(at, orders::post_refresh)),
-    both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| {
-        sent(seen(at, orders::get_lock), orders::post_lock)
-    }),
+    both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| sent(seen(at, orders::get_lock), orders::post_lock)),
     both("/console/devices/{id}/clear-passcode", SupportDevices, SupportDevices, |at| {
         sent(seen(at, orders::get_clear_passcode), orders::post_clear_passcode)
     }),
-    both("/console/devices/{id}/retire", WipeSelectively, WipeSelectively, |at| {
-        sent(seen(at, orders::get_retire), orders::post_retire)
-    }),
+    both("/console/devices/{id}/retire", WipeSelectively, WipeSelectively, |at| sent(seen(at, orders::get_retire), orders::post_retire)),
     both("/console/devices/{id}/wipe/selective", WipeSelectively, WipeSelectively, |at| {
         sent(seen(at, orders::get_selective_wipe), orders::post_selective_wipe)
     }),
-    both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| {
-        sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)
-    }),
+    both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)),
     look("/console/report", Read, |at| seen(at, report::get_report)),
     look("/console/report.csv", Read, |at| seen(at, report::get_csv)),
     own(both("/console/password", Read, Read, |at| sent(seen(at, account::get_password), account::post_password))),
@@ -96,12 +90,8 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
     both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),
     send("/console/tokens/revoke", ManageSettings, |at| sent(at, tokens::post_revoke)),
-    both("/console/settings", ManageSettings, ManageSettings, |at| {
-        sent(seen(at, settings::get_settings), settings::post_settings)
-    }),
-    both("/console/sessions", ManageSettings, ManageSettings, |at| {
-        sent(seen(at, account::get_sessions), account::post_end_any_session)
-    }),
+    both("/console/settings", ManageSettings, ManageSettings, |at| sent(seen(at, settings::get_settings), settings::post_settings)),
+    both("/console/sessions", ManageSettings, ManageSettings, |at| sent(seen(at, account::get_sessions), account::post_end_any_session)),
 ];
 
 /// Routes the console. The server must hold `web::Data<App>` and one `web::Data<Limiter>` for all workers.
