@@ -1,12 +1,17 @@
 //! The administrator's console: pages made on the server, which work without any script. What may be done is decided by the
 //! services, and by whom in one table here; what is not in the table does not exist.
 
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, http::header, middleware::from_fn, web};
+use actix_web::{
+    FromRequest, Handler, HttpResponse, Resource, Responder,
+    http::{StatusCode, header},
+    middleware::from_fn,
+    web,
+};
 
 use super::{
     extract::admin::Needs,
     layer::pages::guard_pages,
-    problem::{Door, Link},
+    problem::{Door, Link, Problem},
 };
 use crate::domain::user::Permission::{self, ManageSettings, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
 
@@ -111,6 +116,12 @@ pub fn configure(config: &mut web::ServiceConfig) {
         let needs = Needs { see, send, is_for_everyone: address.is_for_everyone };
         add((address.route)(web::resource(address.path).app_data(needs)));
     }
+    // Last, because its pattern covers the others.
+    add(web::resource("/console/{rest:.*}").to(get_nothing));
+}
+
+async fn get_nothing() -> Result<HttpResponse, Problem> {
+    Err(Problem::of_status(StatusCode::NOT_FOUND))
 }
 
 async fn get_beginning() -> HttpResponse {

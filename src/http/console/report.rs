@@ -7,7 +7,7 @@ use super::{
     device_list::{Choices, ListQuery, Row},
     frame::Frame,
     picture::{self, Bar},
-    show::{self, When},
+    show::{self, Badge, When},
 };
 use crate::{
     domain::{
@@ -87,23 +87,17 @@ pub async fn get_csv(admin: Admin, query: web::Query<ListQuery>) -> Result<HttpR
 }
 
 fn by_status(totals: &Totals) -> Vec<Number> {
-    Status::ALL
-        .iter()
-        .map(|status| {
-            let word = show::compliance(*status);
-            Number { text: word.text, word: word.word, class: word.class, count: number(&totals.by_status, word.word) }
-        })
-        .collect()
+    Status::ALL.iter().map(|status| number_of(&show::compliance(*status), totals)).collect()
 }
 
 fn by_enrollment(totals: &Totals) -> Vec<Number> {
-    EnrollmentState::ALL
-        .iter()
-        .map(|state| {
-            let word = show::enrollment(*state);
-            Number { text: word.text, word: word.word, class: word.class, count: number(&totals.by_status, word.word) }
-        })
-        .collect()
+    EnrollmentState::ALL.iter().map(|state| number_of(&show::enrollment(*state), totals)).collect()
+}
+
+/// Colour is for what is there.
+fn number_of(word: &Badge, totals: &Totals) -> Number {
+    let count = number(&totals.by_status, word.word);
+    Number { text: word.text, word: word.word, class: if count > 0 { word.class } else { "plain" }, count }
 }
 
 fn by_os(totals: &Totals) -> Vec<Number> {
