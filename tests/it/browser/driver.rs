@@ -42,7 +42,7 @@ pub struct Browser {
     base: String,
     width: u32,
     _driver: Driver,
-    _profile: TempFolder,
+    profile: TempFolder,
 }
 
 impl Browser {
@@ -61,14 +61,15 @@ impl Browser {
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
         let mut wanted = Capabilities::new();
         wanted.insert("browserName".into(), json!("chrome"));
-        wanted.insert("goog:chromeOptions".into(), json!({ "args": arguments }));
+        let preferences = json!({ "download.default_directory": profile.path().join("downloads"), "download.prompt_for_download": false });
+        wanted.insert("goog:chromeOptions".into(), json!({ "args": arguments, "prefs": preferences }));
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(wanted)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("chromium starts");
         client.set_window_size(width, 900).await.unwrap();
-        Self { client, base: base.to_owned(), width, _driver: driver, _profile: profile }
+        Self { client, base: base.to_owned(), width, _driver: driver, profile }
     }
 
     /// Opens a page of the server.
@@ -142,6 +143,18 @@ impl Browser {
         let serious: Vec<&Value> =
             found.as_array().unwrap().iter().filter(|rule| rule["impact"] == "serious" || rule["impact"] == "critical").collect();
         assert!(serious.is_empty(), "{name} at {} pixels: {serious:#?}", self.width);
+    }
+
+    /// What was downloaded under this name; waits until it is there.
+    pub async fn downloaded(&self, name: &str) -> String {
+        let path = self.profile.path().join("downloads").join(name);
+        for _ in 0..200 {
+            if let Ok(text) = std::fs::read_to_string(&path) {
+                return text;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{name} was not downloaded")
     }
 
     /// Closes the browser.
