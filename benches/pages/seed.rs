@@ -187,5 +187,7 @@ fn mail(user: &User, now: Timestamp) -> Mail {
         expires_at: None,
         sent_at: Some(now),
         last_error: None,
+        attempts: 1,
+        is_unreachable: false,
     }
 }

@@ -91,4 +91,8 @@ uuid_id! {
     SessionId,
     /// A sign-in that failed.
     FailureId,
+    /// A system that is told of events.
+    WebhookId,
+    /// The telling of one event to one system.
+    DeliveryId,
 }

@@ -5,16 +5,22 @@ use std::{sync::Arc, time::Duration};
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
+mod mail;
+mod webhook;
+
 use crate::{
-    domain::id::{MailId, PolicyId},
-    service::{App, Error, census, outbox, policy},
+    domain::{
+        id::PolicyId,
+        retry::{self, delay_seconds},
+    },
+    service::{App, Error, census, deliver, outbox, policy, queue},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
 /// The kinds that this server does. Pushes wait in the table until a server can send them.
-pub const KINDS: &[&str] = &[outbox::JOB, policy::ROLLOUT, SWEEP, census::JOB];
+pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, SWEEP, census::JOB];
 /// The kinds that come back by themselves, after so many seconds.
 const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
@@ -25,14 +31,17 @@ const CENSUS_SECONDS: i64 = 3600;
 const SWEEP_SECONDS: i64 = 30;
 /// Devices in one sweep.
 const SWEEP_DEVICES: i64 = 500;
-/// Seconds to wait after each failure; after the last one the job is given up.
-const PATIENCE: [i64; 9] = [5, 30, 120, 600, 1800, 3600, 3600, 3600, 3600];
 
 /// What a job came to.
 enum Outcome {
     Done,
     /// It comes back by itself after so many seconds.
     Again(i64),
+    /// It keeps count of its tries by itself, and is never given up.
+    Later {
+        seconds: i64,
+        why: String,
+    },
     Failed(String),
 }
 
@@ -94,27 +103,29 @@ pub async fn work_once(app: &Arc<App>) -> Result<bool, Error> {
                 app.enqueue_recurring(kind, seconds).await?;
             }
         }
+        Outcome::Later { seconds, why } => app.put_off_job(job, why, Some(seconds)).await?,
         Outcome::Failed(why) => put_off(app, job, why).await?,
     }
     Ok(true)
 }
 
 async fn put_off(app: &Arc<App>, job: Job, why: String) -> Result<(), Error> {
-    let tries = usize::try_from(job.attempts).unwrap_or(usize::MAX);
-    let delay = PATIENCE.get(tries.saturating_sub(1)).copied();
+    let delay = (job.attempts < tries(&job.kind)).then(|| delay_seconds(job.attempts, queue::draw()));
     tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, why, "a job failed");
-    if delay.is_none()
-        && job.kind == outbox::JOB
-        && let Ok(MailPayload { mail }) = serde_json::from_str(&job.payload)
-    {
-        app.give_up_mail(mail, why.clone()).await?;
+    if delay.is_none() && job.kind == outbox::JOB {
+        mail::give_up(app, &job, &why).await?;
     }
     app.put_off_job(job, why, delay).await
 }
 
-#[derive(Deserialize)]
-struct MailPayload {
-    mail: MailId,
+/// How often a job of this kind is tried.
+fn tries(kind: &str) -> i32 {
+    match kind {
+        outbox::JOB => retry::MAIL_TRIES,
+        // What waits for a target is counted with the target, and stays as long as there is any.
+        deliver::JOB => i32::MAX,
+        _ => retry::USUAL_TRIES,
+    }
 }
 
 #[derive(Deserialize)]
@@ -124,21 +135,14 @@ struct RolloutPayload {
 
 async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
     let result = match job.kind.as_str() {
-        outbox::JOB => send_mail(app, job).await,
+        outbox::JOB => mail::send(app, job).await,
+        deliver::JOB => webhook::deliver(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
         SWEEP => sweep(app).await,
         census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
     };
     result.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
-}
-
-async fn send_mail(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
-    let MailPayload { mail } = serde_json::from_str(&job.payload)?;
-    Ok(match app.send_mail(mail).await? {
-        outbox::Sent::Finished => Outcome::Done,
-        outbox::Sent::TryAgain(why) => Outcome::Failed(why),
-    })
 }
 
 async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
@@ -154,6 +158,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.forget_old().await?;
+    app.hasten_mails().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))
 }

@@ -26,6 +26,7 @@ use crate::{
         audit::{self, Entry},
         census,
         certificates::{self, Challenge},
+        deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
         mails, sessions,
@@ -273,7 +274,7 @@ impl App {
     }
 
     /// Forgets what has had its time: visits with their codes after a day, rights to a certificate after a week, mails after a
-    /// quarter of a year. Gives how many visits there were.
+    /// quarter of a year, their texts with their point, deliveries of webhooks after a month. Gives how many visits there were.
     ///
     /// # Errors
     /// Those of the database.
@@ -284,6 +285,8 @@ impl App {
             mails::purge(tx, now.plus_days(-90))?;
             sessions::purge(tx, now, now.plus_seconds(-FAILURE_HOURS * 3600))?;
             census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
+            mails::forget_expired(tx, now)?;
+            deliveries::purge(tx, now.plus_days(-30))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await

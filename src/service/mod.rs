@@ -8,6 +8,7 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+mod announce;
 pub mod authorities;
 pub mod census;
 pub mod certify;
@@ -15,6 +16,7 @@ pub mod check_in;
 pub mod command;
 pub mod comply;
 pub mod connect;
+pub mod deliver;
 pub mod enroll;
 mod error;
 pub mod groups;
@@ -28,6 +30,7 @@ pub mod queue;
 pub mod renew;
 pub mod report;
 pub mod retire;
+pub mod retry;
 pub mod revocation;
 pub mod secrets;
 pub mod seen;
@@ -37,6 +40,7 @@ pub mod sign_in;
 pub mod signers;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 pub mod wipe;
 
 pub use error::{Error, Result};
@@ -46,6 +50,7 @@ use crate::{
     mail::Mailer,
     pki::seal::SealKey,
     store::{self, Conn, Store, Tx},
+    webhook::Messenger,
 };
 
 /// Everything that the use cases share. One for each server.
@@ -57,6 +62,7 @@ pub struct App {
     mailer: Arc<dyn Mailer>,
     /// Mail goes into a folder, from where nobody sends it on.
     is_mail_kept_as_files: bool,
+    messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     public_url: String,
     /// Where mails come from while nobody has set it.
@@ -89,6 +95,8 @@ pub struct Parts {
     pub mailer: Arc<dyn Mailer>,
     /// Mail goes into a folder, from where nobody sends it on.
     pub is_mail_kept_as_files: bool,
+    /// Who tells other systems of events.
+    pub messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
 }
@@ -106,6 +114,7 @@ impl App {
             clock: parts.clock,
             mailer: parts.mailer,
             is_mail_kept_as_files: parts.is_mail_kept_as_files,
+            messenger: parts.messenger,
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),

@@ -13,6 +13,7 @@ use crate::{
         device::{EnrollmentState, WipeRefusal, WipeScope, WipeTarget},
         id::DeviceId,
         rights::AccessRights,
+        webhook::EventKind,
     },
     store::{
         self, Conn, Tx,
@@ -164,6 +165,10 @@ impl App {
             WipeScope::Full => "A full wipe was ordered: the device is reset to its factory state.",
         };
         timeline::record(tx, device.id, now, "wipe_ordered", text, &actor.name)?;
+        // Access was cut meanwhile: the event shows the device as it is now.
+        if let Some(device) = devices::find(tx, device.id)? {
+            self.announce(tx, EventKind::WipeOrdered, &device, json!({ "command": command.id, "scope": order.scope }))?;
+        }
         let detail = json!({ "scope": order.scope, "reason": order.reason, "command": command.id, "serial": device.serial });
         Ok(audit::record(
             tx,

@@ -15,12 +15,14 @@ use diesel::{
 pub mod attention;
 pub mod audit;
 pub mod authorities;
+pub mod backlog;
 pub mod census;
 pub mod certificate_list;
 pub mod certificates;
 pub mod codes;
 pub mod commands;
 pub mod conn;
+pub mod deliveries;
 pub mod devices;
 pub mod enrollments;
 pub mod groups;
@@ -40,6 +42,7 @@ pub mod timeline;
 pub mod tokens;
 pub mod users;
 pub mod visits;
+pub mod webhooks;
 mod writer;
 
 pub use conn::{Access, Conn, DatabaseUrl};

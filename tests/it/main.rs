@@ -22,6 +22,8 @@ mod console;
 mod crash;
 mod harness;
 mod hostile;
+mod mail;
 mod portal;
 mod scep;
 mod store;
+mod webhooks;

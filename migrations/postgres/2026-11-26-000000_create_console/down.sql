@@ -1,4 +1,3 @@
-DROP INDEX mails_state;
 DROP INDEX commands_awaiting_approval;
 DROP INDEX certificates_not_after;
 DROP INDEX devices_ownership;

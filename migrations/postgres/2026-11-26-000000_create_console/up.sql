@@ -42,4 +42,3 @@ CREATE INDEX devices_ownership ON devices (ownership);
 -- store::attention::count
 CREATE INDEX certificates_not_after ON certificates (not_after) WHERE revoked_at IS NULL;
 CREATE INDEX commands_awaiting_approval ON commands (id) WHERE state = 'awaiting_approval';
-CREATE INDEX mails_state ON mails (state, id);

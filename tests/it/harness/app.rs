@@ -12,7 +12,7 @@ use enlist::{
         assemble,
         serve::{Shared, public_server},
     },
-    config::{Config, MailRoute, Tls},
+    config::{Config, MailRoute, MailServer, Tls, Webhooks},
     domain::{
         audit::{Actor, ActorKind},
         time::{Clock, SystemClock},
@@ -32,6 +32,10 @@ pub struct Setup {
     pub trusted_proxies: &'static str,
     /// How the world calls the server; its own address where it is empty.
     pub public_url: &'static str,
+    /// A mail server, in place of the folder.
+    pub mail: Option<MailServer>,
+    /// What webhooks may reach.
+    pub webhooks: Webhooks,
 }
 
 /// A running server.
@@ -64,6 +68,10 @@ impl TestApp {
         let public_url = if setup.public_url.is_empty() { address.clone() } else { setup.public_url.into() };
         let mut config = config(&folder, &database.url(), public_url);
         config.trusted_proxies = setup.trusted_proxies.parse().unwrap();
+        config.webhooks = setup.webhooks;
+        if let Some(server) = setup.mail {
+            config.mail = MailRoute::Smtp(server);
+        }
         // Certificates are also judged by clocks that no test sets, such as the phone's: the present is the best place to begin.
         let clock = TestClock::at(SystemClock.now());
         let app = assemble::app(&config, Arc::new(clock.clone())).unwrap();
@@ -104,6 +112,13 @@ impl TestApp {
     pub async fn work(&self) {
         while jobs::work_once(&self.app).await.unwrap() {}
         self.app.flush_seen().await.unwrap();
+    }
+
+    /// Lets so many seconds pass, and does everything that waits for its time, whenever that would be.
+    pub async fn work_after(&self, seconds: i64) {
+        self.clock.advance_seconds(seconds);
+        self.database.tamper("UPDATE jobs SET run_at = 0 WHERE dead_at IS NULL AND kind <> 'push'");
+        self.work().await;
     }
 
     /// Looks for what time has brought about, as the server does twice a minute, and does what follows.
@@ -160,6 +175,7 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
         public_url,
         tls: Tls::Off,
         mail: MailRoute::Folder(folder.path().join("outbox")),
+        webhooks: Webhooks::default(),
         apns_url: String::new(),
         trusted_proxies: "".parse().unwrap(),
         is_log_json: false,
