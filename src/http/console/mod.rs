@@ -13,7 +13,7 @@ use super::{
     layer::pages::guard_pages,
     problem::{Door, Link, Problem},
 };
-use crate::domain::user::Permission::{self, ManageSettings, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
+use crate::domain::user::Permission::{self, ManageSettings, ManageUsers, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
 
 mod account;
 mod audit;
@@ -23,6 +23,7 @@ mod device;
 mod device_list;
 mod frame;
 mod orders;
+mod outbox;
 mod overview;
 mod picture;
 mod report;
@@ -31,6 +32,7 @@ mod settings;
 mod setup;
 mod show;
 mod tokens;
+mod webhooks;
 
 /// What the console's pages have in common when something went wrong.
 const DOOR: Door =
@@ -91,6 +93,17 @@ pub const ADDRESSES: &[Address] = &[
     own(look("/console/account", Read, |at| seen(at, account::get_account))),
     own(send("/console/account/sessions/{id}/end", Read, |at| sent(at, account::post_end_session))),
     own(send("/console/sign-out", Read, |at| sent(at, session::post_sign_out))),
+    look("/console/outbox", Read, |at| seen(at, outbox::get_outbox)),
+    send("/console/outbox/retry", ManageUsers, |at| sent(at, outbox::post_retry_all)),
+    send("/console/outbox/test", ManageSettings, |at| sent(at, outbox::post_test)),
+    send("/console/outbox/{id}/retry", ManageUsers, |at| sent(at, outbox::post_retry)),
+    look("/console/jobs", Read, |at| seen(at, outbox::get_jobs)),
+    send("/console/jobs/{id}/retry", ManageSettings, |at| sent(at, outbox::post_retry_job)),
+    look("/console/webhooks", ManageSettings, |at| seen(at, webhooks::get_webhooks)),
+    both("/console/webhooks/new", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_new), webhooks::post_new)),
+    both("/console/webhooks/{id}", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_webhook), webhooks::post_webhook)),
+    send("/console/webhooks/{id}/test", ManageSettings, |at| sent(at, webhooks::post_test)),
+    both("/console/webhooks/{id}/delete", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_delete), webhooks::post_delete)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
     look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
     both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),

@@ -2,5 +2,6 @@
 
 mod devices;
 mod guard;
+mod outbox;
 mod server;
 mod sign_in;
