@@ -19,6 +19,8 @@ package_of() {
     pg_ctl) echo postgresql ;;
     taskset) echo util-linux ;;
     slapd) echo slapd ;;
+    chromium | npm) echo "$1" ;;
+    chromedriver) echo chromium-driver ;;
     exim4) echo exim4-daemon-light ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac
@@ -109,4 +111,14 @@ need_rust() {
     fi
     need_commands cc make perl
     need_ca_certificates
+}
+
+# The checks of accessibility that the tests run in a browser, below target.
+need_axe() {
+    [ -s target/axe/node_modules/axe-core/axe.min.js ] && cmp -s tests/it/browser/package.json target/axe/package.json && return 0
+    need_commands npm
+    mkdir -p target/axe
+    cp tests/it/browser/package.json target/axe/package.json
+    echo "Installing: axe-core" >&2
+    (cd target/axe && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2)
 }

@@ -40,6 +40,7 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         authorities,
         clock,
         mailer: mailer(&config.mail)?,
+        is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
         messenger: messenger(&config.webhooks)?,
         public_url: config.public_url.clone(),
     })))

@@ -7,6 +7,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub mod assemble;
 pub mod init;
 pub mod logging;
+pub mod password;
 pub mod serve;
 pub mod simulate;
 pub mod tls;
@@ -34,6 +35,8 @@ enum Command {
     Serve,
     /// Create the database, the CA and the first administrator
     Init(init::InitArguments),
+    /// Give an administrator a new password, whatever else does not work
+    Password(password::PasswordArguments),
     /// Make or take back API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -89,6 +92,7 @@ fn dispatch(command: Command, matches: &ArgMatches) -> anyhow::Result<ExitCode> 
     match command {
         Command::Serve => serve::run(config),
         Command::Init(arguments) => init::run(&config, arguments),
+        Command::Password(arguments) => password::run(&config, &arguments),
         Command::Token(command) => token::run(&config, command),
         Command::Config => {
             print!("{}", values.describe());

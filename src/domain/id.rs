@@ -87,6 +87,10 @@ uuid_id! {
     JobId,
     /// One line of a device's timeline.
     EventId,
+    /// A session of the console.
+    SessionId,
+    /// A sign-in that failed.
+    FailureId,
     /// A system that is told of events.
     WebhookId,
     /// The telling of one event to one system.

@@ -13,16 +13,20 @@ use crate::{
         id::PolicyId,
         retry::{self, delay_seconds},
     },
-    service::{App, Error, deliver, outbox, policy, queue},
+    service::{App, Error, census, deliver, outbox, policy, queue},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
 /// The kinds that this server does. Pushes wait in the table until a server can send them.
-pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, SWEEP];
+pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, SWEEP, census::JOB];
+/// The kinds that come back by themselves, after so many seconds.
+const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
 const LEASE_SECONDS: i64 = 120;
+/// Seconds between two counts for the trend.
+const CENSUS_SECONDS: i64 = 3600;
 /// Seconds between two sweeps.
 const SWEEP_SECONDS: i64 = 30;
 /// Devices in one sweep.
@@ -47,9 +51,11 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         // Asked for again and again: it is one job however often it is enqueued, and it must never be lost.
         if sweep_asked_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
-            sweep_asked_at = Some(Instant::now());
-            if let Err(error) = app.enqueue_recurring(SWEEP, SWEEP_SECONDS).await {
-                tracing::warn!(error = %error, "the sweep could not be enqueued");
+            let is_first = sweep_asked_at.replace(Instant::now()).is_none();
+            for (kind, seconds) in RECURRING {
+                if let Err(error) = app.enqueue_recurring(kind, if is_first { 0 } else { seconds }).await {
+                    tracing::warn!(kind, error = %error, "work that recurs could not be enqueued");
+                }
             }
         }
         match work_once(&app).await {
@@ -91,10 +97,10 @@ pub async fn work_once(app: &Arc<App>) -> Result<bool, Error> {
     match perform(app, &job).await {
         Outcome::Done => app.finish_job(job).await?,
         Outcome::Again(seconds) => {
-            let kind = job.kind.clone();
+            let recurring = RECURRING.iter().find(|(kind, _)| *kind == job.kind);
             app.finish_job(job).await?;
-            if kind == SWEEP {
-                app.enqueue_recurring(SWEEP, seconds).await?;
+            if let Some((kind, _)) = recurring {
+                app.enqueue_recurring(kind, seconds).await?;
             }
         }
         Outcome::Later { seconds, why } => app.put_off_job(job, why, Some(seconds)).await?,
@@ -133,6 +139,7 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
         deliver::JOB => webhook::deliver(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
         SWEEP => sweep(app).await,
+        census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
     };
     result.unwrap_or_else(|error| Outcome::Failed(error.to_string()))

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 mod announce;
 pub mod authorities;
+pub mod census;
 pub mod certify;
 pub mod check_in;
 pub mod command;
@@ -21,6 +22,7 @@ mod error;
 pub mod groups;
 pub mod identify;
 pub mod invite;
+pub mod offers;
 pub mod ota;
 pub mod outbox;
 pub mod policy;
@@ -34,6 +36,7 @@ pub mod secrets;
 pub mod seen;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod signers;
 pub mod tokens;
 pub mod users;
@@ -57,6 +60,8 @@ pub struct App {
     authorities: authorities::Authorities,
     clock: Arc<dyn Clock>,
     mailer: Arc<dyn Mailer>,
+    /// Mail goes into a folder, from where nobody sends it on.
+    is_mail_kept_as_files: bool,
     messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     public_url: String,
@@ -88,6 +93,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where mail goes.
     pub mailer: Arc<dyn Mailer>,
+    /// Mail goes into a folder, from where nobody sends it on.
+    pub is_mail_kept_as_files: bool,
     /// Who tells other systems of events.
     pub messenger: Messenger,
     /// How the world calls this server; no slash at the end.
@@ -106,6 +113,7 @@ impl App {
             authorities: parts.authorities,
             clock: parts.clock,
             mailer: parts.mailer,
+            is_mail_kept_as_files: parts.is_mail_kept_as_files,
             messenger: parts.messenger,
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
@@ -129,6 +137,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// Whether mail goes into a folder, from where nobody sends it on.
+    #[must_use]
+    pub const fn is_mail_kept_as_files(&self) -> bool {
+        self.is_mail_kept_as_files
     }
 
     /// The server's own certificates.

@@ -12,9 +12,12 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 
+pub mod attention;
 pub mod audit;
 pub mod authorities;
 pub mod backlog;
+pub mod census;
+pub mod certificate_list;
 pub mod certificates;
 pub mod codes;
 pub mod commands;
@@ -33,6 +36,7 @@ pub mod policies;
 pub mod postures;
 #[allow(missing_docs, reason = "the macros write items without docs")]
 pub mod schema;
+pub mod sessions;
 pub mod settings;
 pub mod timeline;
 pub mod tokens;

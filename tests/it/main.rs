@@ -17,6 +17,8 @@
 mod api;
 mod apple;
 mod architecture;
+mod browser;
+mod console;
 mod crash;
 mod harness;
 mod hostile;

@@ -190,7 +190,7 @@ fn install(folder: &TempFolder, encryption: Encryption, issued: &Issued) {
     std::fs::set_permissions(path.join("server.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     if user().0 == NOBODY {
         let names = ["", "spool", "log", "mailbox", "server.pem", "server.key", "exim.conf"];
-        for name in names {
+        for name in &names {
             chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
         }
     }

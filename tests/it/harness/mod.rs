@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod app;
 pub mod certificates;
+pub mod clerk;
 pub mod clock;
 pub mod database;
 pub mod folder;

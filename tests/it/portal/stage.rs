@@ -84,6 +84,7 @@ impl Stage {
             authorities,
             clock: Arc::<Hands>::clone(&clock),
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
+            is_mail_kept_as_files: true,
             messenger: Messenger::new(&Networks::default(), None).unwrap(),
             public_url: public_url.to_owned(),
         }));

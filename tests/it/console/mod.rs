@@ -1,0 +1,7 @@
+//! The console as a person at it meets it.
+
+mod devices;
+mod guard;
+mod outbox;
+mod server;
+mod sign_in;
