@@ -4,11 +4,7 @@ use enlist::domain::user::Role;
 
 use crate::harness::{app::TestApp, clerk::Clerk, database::Database, every_backend};
 
-every_backend!(
-    a_mail_is_followed_and_tried_again,
-    work_that_was_given_up_is_tried_again,
-    a_webhook_is_made_changed_tried_and_removed,
-);
+every_backend!(a_mail_is_followed_and_tried_again, work_that_was_given_up_is_tried_again, a_webhook_is_made_changed_tried_and_removed,);
 
 async fn a_mail_is_followed_and_tried_again(database: Database) {
     let app = TestApp::start(database).await;
