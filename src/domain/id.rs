@@ -91,4 +91,6 @@ uuid_id! {
     SessionId,
     /// A sign-in that failed.
     FailureId,
+    /// Many users at once.
+    ImportId,
 }

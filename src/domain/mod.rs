@@ -12,6 +12,7 @@ pub mod passcode;
 pub mod policy;
 pub mod posture;
 pub mod rights;
+pub mod roster;
 pub mod sign_in;
 pub mod time;
 pub mod user;

@@ -6,15 +6,15 @@ use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    domain::id::{MailId, PolicyId},
-    service::{App, Error, census, outbox, policy},
+    domain::id::{ImportId, MailId, PolicyId},
+    service::{App, Error, census, import, outbox, policy},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
 /// The kinds that this server does. Pushes wait in the table until a server can send them.
-pub const KINDS: &[&str] = &[outbox::JOB, policy::ROLLOUT, SWEEP, census::JOB];
+pub const KINDS: &[&str] = &[outbox::JOB, policy::ROLLOUT, SWEEP, census::JOB, import::JOB];
 /// The kinds that come back by themselves, after so many seconds.
 const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
@@ -118,6 +118,11 @@ struct MailPayload {
 }
 
 #[derive(Deserialize)]
+struct ImportPayload {
+    import: ImportId,
+}
+
+#[derive(Deserialize)]
 struct RolloutPayload {
     policy: Option<PolicyId>,
 }
@@ -126,6 +131,7 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
     let result = match job.kind.as_str() {
         outbox::JOB => send_mail(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
+        import::JOB => continue_import(app, job).await,
         SWEEP => sweep(app).await,
         census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
@@ -145,6 +151,12 @@ async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
     let RolloutPayload { policy } = serde_json::from_str(&job.payload)?;
     let devices = app.roll_out(policy).await?;
     tracing::info!(devices, "a policy was brought to its devices");
+    Ok(Outcome::Done)
+}
+
+async fn continue_import(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
+    let ImportPayload { import } = serde_json::from_str(&job.payload)?;
+    app.continue_import(import).await?;
     Ok(Outcome::Done)
 }
 

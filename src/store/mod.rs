@@ -23,6 +23,7 @@ pub mod conn;
 pub mod devices;
 pub mod enrollments;
 pub mod groups;
+pub mod imports;
 pub mod invitations;
 pub mod jobs;
 mod kept;

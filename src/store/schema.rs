@@ -560,6 +560,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Table `imports`.
+    imports (id) {
+        /// Column `id`.
+        id -> Binary,
+        /// Column `kind`.
+        kind -> Text,
+        /// Column `state`.
+        state -> Text,
+        /// Column `actor_kind`.
+        actor_kind -> Text,
+        /// Column `actor_name`.
+        actor_name -> Text,
+        /// Column `should_invite`.
+        should_invite -> Bool,
+        /// Column `created_at`.
+        created_at -> BigInt,
+        /// Column `finished_at`.
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// Table `import_lines`.
+    import_lines (import_id, number) {
+        /// Column `import_id`.
+        import_id -> Binary,
+        /// Column `number`.
+        number -> BigInt,
+        /// Column `email`.
+        email -> Text,
+        /// Column `name`.
+        name -> Text,
+        /// Column `groups`.
+        groups -> Text,
+        /// Column `ownership`.
+        ownership -> Text,
+        /// Column `outcome`.
+        outcome -> Text,
+        /// Column `why`.
+        why -> Nullable<Text>,
+        /// Column `user_id`.
+        user_id -> Nullable<Binary>,
+        /// Column `mail_id`.
+        mail_id -> Nullable<Binary>,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));
@@ -580,6 +628,7 @@ diesel::joinable!(commands -> enrollments (enrollment_id));
 diesel::joinable!(commands -> devices (device_id));
 diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(import_lines -> imports (import_id));
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     authorities,
@@ -605,5 +654,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     mails,
     sessions,
     sign_in_failures,
-    census
+    census,
+    imports,
+    import_lines
 );

@@ -12,7 +12,12 @@ use enlist::{
         device::{EnrollmentState, Ownership, Platform},
         user::{Role, UserState},
     },
-    store::{authorities::AuthorityKind, enrollments::Stage, mails::MailState},
+    store::{
+        authorities::AuthorityKind,
+        enrollments::Stage,
+        imports::{ImportKind, ImportState, Outcome},
+        mails::MailState,
+    },
 };
 
 use crate::harness::database::Database;
@@ -163,7 +168,10 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         Stage,
         Purpose,
         CommandState,
-        MailState
+        MailState,
+        ImportKind,
+        ImportState,
+        Outcome
     )
     .into();
     let (sqlite, postgres) = (accepted("sqlite"), accepted("postgres"));
