@@ -1,16 +1,15 @@
 //! What an administrator should look at first, in numbers.
 
 use diesel::{
-    dsl::{count_star, exists, not, sql},
+    dsl::{count_star, exists, sql},
     prelude::*,
     sql_types::Bool,
 };
 
 use super::{
-    Conn, Error,
-    enrollments::Stage,
+    Conn, Error, certificate_list,
     mails::MailState,
-    schema::{certificates, commands, devices, enrollments, groups, jobs, mails, policies, users},
+    schema::{commands, devices, groups, jobs, mails, policies, users},
 };
 use crate::domain::{compliance::Status, device::EnrollmentState, time::Timestamp};
 
@@ -64,27 +63,8 @@ pub fn count(conn: &mut Conn, certificates_until: Timestamp) -> Result<Attention
         mails_failed: failed,
         mails_waiting: waiting,
         jobs_dead: dead,
-        certificates_ending: ending_certificates(conn, certificates_until)?,
+        certificates_ending: certificate_list::count_ending(conn, certificates_until)?,
     })
-}
-
-/// Of each enrolled device only the certificate that lives longest matters: the others were renewed.
-fn ending_certificates(conn: &mut Conn, until: Timestamp) -> Result<i64, Error> {
-    let later = diesel::alias!(certificates as later);
-    let has_later = later.filter(
-        later
-            .field(certificates::enrollment_id)
-            .eq(certificates::enrollment_id)
-            .and(later.field(certificates::not_after).ge(until))
-            .and(later.field(certificates::revoked_at).is_null()),
-    );
-    Ok(certificates::table
-        .inner_join(enrollments::table)
-        .filter(certificates::not_after.lt(until).and(certificates::revoked_at.is_null()))
-        .filter(enrollments::state.eq(Stage::Enrolled))
-        .filter(not(exists(has_later)))
-        .count()
-        .get_result(conn)?)
 }
 
 /// What was set up so far: a new server says what comes next.

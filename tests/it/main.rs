@@ -17,6 +17,7 @@
 mod api;
 mod apple;
 mod architecture;
+mod console;
 mod crash;
 mod harness;
 mod hostile;

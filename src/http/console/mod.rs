@@ -8,10 +8,12 @@ use super::{
     layer::pages::guard_pages,
     problem::{Door, Link},
 };
-use crate::domain::user::Permission::{self, ManageSettings, Read, SupportDevices, WipeFully, WipeSelectively};
+use crate::domain::user::Permission::{self, ManageSettings, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
 
 mod account;
+mod audit;
 mod bulk;
+mod certificates;
 mod device;
 mod device_list;
 mod frame;
@@ -20,8 +22,10 @@ mod overview;
 mod picture;
 mod report;
 mod session;
+mod settings;
 mod setup;
 mod show;
+mod tokens;
 
 /// What the console's pages have in common when something went wrong.
 const DOOR: Door =
@@ -88,6 +92,13 @@ pub const ADDRESSES: &[Address] = &[
     own(look("/console/account", Read, |at| seen(at, account::get_account))),
     own(send("/console/account/sessions/{id}/end", Read, |at| sent(at, account::post_end_session))),
     own(send("/console/sign-out", Read, |at| sent(at, session::post_sign_out))),
+    look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
+    look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
+    both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),
+    send("/console/tokens/revoke", ManageSettings, |at| sent(at, tokens::post_revoke)),
+    both("/console/settings", ManageSettings, ManageSettings, |at| {
+        sent(seen(at, settings::get_settings), settings::post_settings)
+    }),
     both("/console/sessions", ManageSettings, ManageSettings, |at| {
         sent(seen(at, account::get_sessions), account::post_end_any_session)
     }),

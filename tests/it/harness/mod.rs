@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod app;
+pub mod clerk;
 pub mod clock;
 pub mod database;
 pub mod folder;

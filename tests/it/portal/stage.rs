@@ -82,6 +82,7 @@ impl Stage {
             authorities,
             clock: Arc::<Hands>::clone(&clock),
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
+            is_mail_kept_as_files: true,
             public_url: public_url.to_owned(),
         }));
         let new =
