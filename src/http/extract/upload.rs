@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_multipart::Multipart;
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpRequest, ResponseError,
     dev::Payload,
     http::{StatusCode, header},
 };
@@ -45,15 +45,17 @@ impl FromRequest for Upload {
         let admin = Admin::from_request(request, payload);
         let headers = request.headers().clone();
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let is_form = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"));
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let limit = body_limit(request.path());
         let payload = payload.take();
         Box::pin(async move {
             let admin = admin.await?;
-            if !is_form {
-                return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-            }
-            let parts = read_parts(Multipart::new(&headers, payload), limit).await?;
+            let parts = match kind.as_str() {
+                "multipart/form-data" => read_parts(Multipart::new(&headers, payload), limit).await?,
+                // What was typed instead of a file may come as any other form does.
+                "application/x-www-form-urlencoded" => read_pairs(payload, limit).await?,
+                _ => return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
+            };
             let given = parts.get("csrf").map(|bytes| String::from_utf8_lossy(bytes).into_owned());
             check_csrf(&admin, given)?;
             Ok(Self { admin, parts })
@@ -81,4 +83,15 @@ async fn read_parts(mut form: Multipart, limit: usize) -> Result<HashMap<String,
         parts.insert(name, bytes);
     }
     Ok(parts)
+}
+
+async fn read_pairs(mut payload: Payload, limit: usize) -> Result<HashMap<String, Vec<u8>>, Problem> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.try_next().await.map_err(|error| Problem::of_status(error.status_code()))? {
+        if body.len().saturating_add(chunk.len()) > limit {
+            return Err(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned().into_bytes())).collect())
 }

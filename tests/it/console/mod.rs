@@ -1,6 +1,10 @@
 //! The console as a person at it meets it.
 
 mod devices;
+mod groups;
 mod guard;
+mod import;
+mod people;
+mod policies;
 mod server;
 mod sign_in;

@@ -1,0 +1,167 @@
+//! Many users by a list: it is read and shown first, with what would be created, what exists already and what is wrong; nothing is
+//! written until that was confirmed.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use serde::Serialize;
+
+use super::{field::Field, frame::Frame, see, show::count, user::ownership_field};
+use crate::{
+    domain::{
+        device::Ownership,
+        roster::{self, BadLine, Person},
+        user::Permission,
+    },
+    http::{
+        extract::{admin::Admin, upload::Upload},
+        problem::Problem,
+        prose::sentence,
+    },
+    service::import::Sorted,
+};
+
+/// Lines of each kind that are shown; the others are counted.
+const SHOWN: usize = 50;
+
+/// What was sent, apart from the file.
+#[derive(Debug, Default, Clone)]
+struct Typed {
+    text: String,
+    ownership: String,
+    should_invite: bool,
+}
+
+impl Typed {
+    fn of(upload: &Upload) -> Result<Self, String> {
+        let file = upload.bytes("file");
+        let text = if file.is_empty() { upload.text("text") } else { roster::read_bytes(file).map_err(|why| why.to_string())? };
+        Ok(Self { text, ownership: upload.text("ownership"), should_invite: !upload.bytes("invite").is_empty() })
+    }
+
+    fn ownership(&self) -> Ownership {
+        self.ownership.parse().unwrap_or(Ownership::Personal)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct FormView {
+    text: String,
+    fields: Vec<Field>,
+    may_group: bool,
+    most_lines: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct PersonRow {
+    line: usize,
+    name: String,
+    email: String,
+    groups: String,
+    ownership: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct BadRow {
+    line: usize,
+    text: String,
+    why: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PreviewView {
+    new: Vec<PersonRow>,
+    new_count: String,
+    more_new: usize,
+    existing: Vec<PersonRow>,
+    existing_count: String,
+    more_existing: usize,
+    bad: Vec<BadRow>,
+    bad_count: String,
+    more_bad: usize,
+    text: String,
+    ownership: String,
+    should_invite: bool,
+    button: String,
+}
+
+/// `GET /console/users/import`
+pub async fn get_import(admin: Admin) -> HttpResponse {
+    let typed = Typed { ownership: "personal".into(), should_invite: true, ..Typed::default() };
+    show_form(&admin, &typed, None)
+}
+
+/// `POST /console/users/import`: the preview, and the import once that was confirmed.
+pub async fn post_import(upload: Upload) -> Result<HttpResponse, Problem> {
+    let admin = &upload.admin;
+    let typed = match Typed::of(&upload) {
+        Ok(typed) => typed,
+        Err(why) => return Ok(show_form(admin, &Typed::default(), Some(&why))),
+    };
+    let roster = match roster::read(&typed.text) {
+        Ok(roster) => roster,
+        Err(why) => return Ok(show_form(admin, &typed, Some(&why.to_string()))),
+    };
+    let sorted = admin.app.sort_roster(roster, admin.may(Permission::ManagePolicies)).await?;
+    if upload.text("confirm") != "yes" {
+        return Ok(show_preview(admin, typed, &sorted));
+    }
+    let id = admin.app.import_users(admin.actor.clone(), sorted.people(typed.ownership()), typed.should_invite).await?;
+    Ok(see(&format!("/console/users/import/{id}")))
+}
+
+fn show_form(admin: &Admin, typed: &Typed, error: Option<&str>) -> HttpResponse {
+    let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let view = FormView {
+        text: typed.text.clone(),
+        fields: vec![
+            Field::tick("invite", "Invite everybody who is created", typed.should_invite)
+                .hint("A mail with a link to the page where the device is enrolled. Those who exist already are left as they are."),
+            ownership_field(&typed.ownership),
+        ],
+        may_group: admin.may(Permission::ManagePolicies),
+        most_lines: roster::MOST_LINES,
+    };
+    let frame = Frame::new(admin, "/console/users", "Import a list of users")
+        .below("/console/users", "Users")
+        .refused(error.map(sentence));
+    frame.show_as(admin, status, "console/import", &view)
+}
+
+fn show_preview(admin: &Admin, typed: Typed, sorted: &Sorted) -> HttpResponse {
+    let ownership = typed.ownership();
+    let rows = |people: &[Person]| people.iter().take(SHOWN).map(|person| person_row(person, ownership)).collect::<Vec<_>>();
+    let number = |len: usize, noun: &str| count(i128::try_from(len).unwrap_or_default(), noun);
+    let users = number(sorted.new.len(), "user");
+    let view = PreviewView {
+        new: rows(&sorted.new),
+        new_count: users.clone(),
+        more_new: sorted.new.len().saturating_sub(SHOWN),
+        existing: rows(&sorted.existing),
+        existing_count: number(sorted.existing.len(), "user"),
+        more_existing: sorted.existing.len().saturating_sub(SHOWN),
+        bad: sorted.bad.iter().take(SHOWN).map(bad_row).collect(),
+        bad_count: number(sorted.bad.len(), "line"),
+        more_bad: sorted.bad.len().saturating_sub(SHOWN),
+        button: if typed.should_invite { format!("Create and invite {users}") } else { format!("Create {users}") },
+        text: typed.text,
+        ownership: ownership.as_str().into(),
+        should_invite: typed.should_invite,
+    };
+    let frame = Frame::new(admin, "/console/users", format!("Create {users}?"))
+        .below("/console/users", "Users")
+        .below("/console/users/import", "Import a list of users");
+    frame.show(admin, "console/import_preview", &view)
+}
+
+fn person_row(person: &Person, ownership: Ownership) -> PersonRow {
+    PersonRow {
+        line: person.line,
+        name: person.name.clone(),
+        email: person.email.clone(),
+        groups: person.groups.join(", "),
+        ownership: super::show::ownership(person.ownership.unwrap_or(ownership)),
+    }
+}
+
+fn bad_row(bad: &BadLine) -> BadRow {
+    BadRow { line: bad.line, text: bad.text.clone(), why: sentence(&bad.why) }
+}
