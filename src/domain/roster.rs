@@ -254,7 +254,10 @@ mod tests {
     #[test]
     fn commas_semicolons_tabs_and_a_byte_order_mark_are_read() {
         assert_eq!(people("ada@example.com,Ada\nbob@example.com,Bob\n"), ["1:ada@example.com:Ada", "2:bob@example.com:Bob"]);
-        assert_eq!(people("\u{feff}Ada@Example.com; Ada, Countess\r\n\r\nbob@example.com;Bob"), ["1:ada@example.com:Ada, Countess", "3:bob@example.com:Bob"]);
+        assert_eq!(
+            people("\u{feff}Ada@Example.com; Ada, Countess\r\n\r\nbob@example.com;Bob"),
+            ["1:ada@example.com:Ada, Countess", "3:bob@example.com:Bob"]
+        );
         assert_eq!(people("ada@example.com\tAda"), ["1:ada@example.com:Ada"]);
     }
 
@@ -285,10 +288,13 @@ mod tests {
 
     #[test]
     fn each_bad_line_says_what_is_wrong_with_it() {
-        let roster = read("ada@example.com,Ada\nnobody,No\n,Empty\nbob@example.com\nADA@example.com,Again\ncy@example.com,Cy,,mine").unwrap();
+        let roster =
+            read("ada@example.com,Ada\nnobody,No\n,Empty\nbob@example.com\nADA@example.com,Again\ncy@example.com,Cy,,mine").unwrap();
         let bad: Vec<(usize, &str)> = roster.bad.iter().map(|bad| (bad.line, bad.why.as_str())).collect();
         assert_eq!(bad.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
-        for ((_, why), part) in bad.iter().zip(["is not a mail address", "address is missing", "name is missing", "in line 1", "personal or company"]) {
+        for ((_, why), part) in
+            bad.iter().zip(["is not a mail address", "address is missing", "name is missing", "in line 1", "personal or company"])
+        {
             assert!(why.contains(part), "{why}");
         }
     }

@@ -28,11 +28,11 @@ pub struct Problem {
     title: &'static str,
     text: String,
     /// Where to go instead of the beginning.
-    link: Option<Link>,
+    link: Option<&'static Link>,
     /// The browser is sent there, and no page is shown.
     send_to: Option<String>,
     retry_after_seconds: Option<u64>,
-    source: Option<service::Error>,
+    source: Option<Box<service::Error>>,
 }
 
 /// What the pages of one door have in common when something went wrong.
@@ -55,7 +55,7 @@ pub struct Link {
     pub text: &'static str,
 }
 
-const TO_COOKIES: Link = Link { address: "/enroll/help/cookies", text: "How to allow cookies" };
+static TO_COOKIES: Link = Link { address: "/enroll/help/cookies", text: "How to allow cookies" };
 
 impl Problem {
     /// A problem with its heading and one or two sentences on what to do.
@@ -68,7 +68,7 @@ impl Problem {
     pub fn cookies() -> Self {
         let text = "Your browser did not keep the cookie that this page needs to recognize you on the next page. \
                     Allow cookies for this site, leave private browsing if you use it, and start again.";
-        Self { link: Some(TO_COOKIES), ..Self::new(StatusCode::BAD_REQUEST, "Cookies are blocked", text) }
+        Self { link: Some(&TO_COOKIES), ..Self::new(StatusCode::BAD_REQUEST, "Cookies are blocked", text) }
     }
 
     /// The browser has to go elsewhere first, such as to the sign-in.
@@ -149,7 +149,7 @@ impl Problem {
         }
         let frame = Frame { title: self.title.into(), organization: door.heading.into(), has_error: true, ..Frame::default() };
         let request_id = RequestId::of(request).filter(|_| self.status.is_server_error());
-        let view = View { text: &self.text, link: self.link.unwrap_or(door.start), request_id };
+        let view = View { text: &self.text, link: self.link.copied().unwrap_or(door.start), request_id };
         let mut response = page::render(self.status, door.template, &frame, &view, is_https);
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
@@ -177,7 +177,7 @@ impl From<service::Error> for Problem {
             Error::Internal { .. } => (Self::of_status(StatusCode::INTERNAL_SERVER_ERROR), None),
         };
         problem.retry_after_seconds = retry;
-        problem.source = Some(error);
+        problem.source = Some(Box::new(error));
         problem
     }
 }

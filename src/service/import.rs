@@ -143,9 +143,11 @@ impl App {
                 return Err(Error::Conflict("everybody has a device already".into()));
             }
             let line = |((user, email, name), number): ((UserId, String, String), i64)| {
-                Line::new(id, number, email, name, &[], ownership).map(|line| Line { user_id: Some(user), ..line })
+                let mut line = Line::new(id, number, email, name, &[], ownership)?;
+                line.user_id = Some(user);
+                Ok::<_, Error>(line)
             };
-            let lines = found.into_iter().zip(1_i64..).map(line).collect::<std::result::Result<Vec<_>, _>>()?;
+            let lines = found.into_iter().zip(1_i64..).map(line).collect::<Result<Vec<_>>>()?;
             app.begin_import(tx, &actor, (id, ImportKind::Invitations), true, &lines)
         })
         .await?;

@@ -61,10 +61,7 @@ impl App {
         let mail = outbox::NewMail { user: Some(user.id), recipient: user.email.clone(), template, expires_at: Some(expires_at) };
         let mail = outbox::enqueue(tx, self, mail)?;
         let detail = json!({ "email": user.email, "ownership": ownership, "mail": mail });
-        audit::record(
-            tx,
-            &Entry { at: now, actor, action: "user.invite", subject_kind: "user", subject: user.id.to_string(), detail },
-        )?;
+        audit::record(tx, &Entry { at: now, actor, action: "user.invite", subject_kind: "user", subject: user.id.to_string(), detail })?;
         Ok(mail)
     }
 }

@@ -135,7 +135,11 @@ impl App {
             }
             users::update(tx, &user)?;
             // Whoever holds the old password, or the old role, must not go on with it.
-            if user.password_hash != before.password_hash || user.role != before.role || user.state != before.state || user.email != before.email {
+            if user.password_hash != before.password_hash
+                || user.role != before.role
+                || user.state != before.state
+                || user.email != before.email
+            {
                 sessions::end_of_user(tx, id, None)?;
             }
             if user.state != before.state {

@@ -117,7 +117,14 @@ impl Line {
     ///
     /// # Errors
     /// The groups cannot be written as JSON.
-    pub fn new(import: ImportId, number: i64, email: String, name: String, groups: &[GroupId], ownership: Ownership) -> Result<Self, Error> {
+    pub fn new(
+        import: ImportId,
+        number: i64,
+        email: String,
+        name: String,
+        groups: &[GroupId],
+        ownership: Ownership,
+    ) -> Result<Self, Error> {
         Ok(Self {
             import_id: import,
             number,
@@ -221,8 +228,7 @@ pub struct Counts {
 pub fn count(conn: &mut Conn, id: ImportId) -> Result<Counts, Error> {
     use diesel::dsl::count_star;
     let of_import = import_lines::table.filter(import_lines::import_id.eq(id));
-    let lines: Vec<(Outcome, i64)> =
-        of_import.group_by(import_lines::outcome).select((import_lines::outcome, count_star())).load(conn)?;
+    let lines: Vec<(Outcome, i64)> = of_import.group_by(import_lines::outcome).select((import_lines::outcome, count_star())).load(conn)?;
     let lines: HashMap<Outcome, i64> = lines.into_iter().collect();
     let of = |outcome: Outcome| lines.get(&outcome).copied().unwrap_or_default();
     let invited: i64 = of_import.filter(import_lines::mail_id.is_not_null()).count().get_result(conn)?;
@@ -294,5 +300,6 @@ pub fn finish(tx: &mut Tx<'_>, id: ImportId, now: Timestamp) -> Result<(), Error
 /// # Errors
 /// Those of the database.
 pub fn purge(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
-    Ok(diesel::delete(imports::table.filter(imports::created_at.lt(before).and(imports::state.eq(ImportState::Finished)))).execute(&mut **tx)?)
+    Ok(diesel::delete(imports::table.filter(imports::created_at.lt(before).and(imports::state.eq(ImportState::Finished))))
+        .execute(&mut **tx)?)
 }

@@ -143,7 +143,8 @@ pub fn count_reached(conn: &mut Conn, policy: &Policy, since: Timestamp) -> Resu
         () => {{
             let mut query = devices::table.filter(devices::state.eq(EnrollmentState::Enrolled)).count().into_boxed();
             if !policy.is_for_everyone {
-                let members = group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
+                let members =
+                    group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
                 query = query.filter(devices::user_id.eq_any(members));
             }
             query

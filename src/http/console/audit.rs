@@ -110,7 +110,7 @@ fn row(line: AuditLine, now: Timestamp) -> LineRow {
         _ => None,
     };
     // What was removed since has no page any more; the identifiers of what was never an identifier have none either.
-    let link = place.filter(|_| line.subject.parse::<uuid::Uuid>().is_ok()).map(|place| format!("/console/{place}/{}", line.subject));
+    let address = place.filter(|_| line.subject.parse::<uuid::Uuid>().is_ok()).map(|place| format!("/console/{place}/{}", line.subject));
     LineRow {
         sequence: line.sequence,
         at: When::new(line.at, now),
@@ -124,7 +124,7 @@ fn row(line: AuditLine, now: Timestamp) -> LineRow {
         action: line.action,
         subject_kind: show::words(&line.subject_kind),
         subject: line.subject,
-        link,
+        link: address,
         detail: serde_json::from_str::<serde_json::Value>(&line.detail)
             .ok()
             .and_then(|detail| serde_json::to_string_pretty(&detail).ok())

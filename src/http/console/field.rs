@@ -14,6 +14,7 @@ pub struct Choice {
 
 /// One field of a form. The partial `_field` shows it.
 #[derive(Debug, Clone, Default, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that the partial shows or not")]
 pub struct Field {
     name: &'static str,
     label: &'static str,

@@ -61,8 +61,11 @@ pub struct Frame {
     pub is_wide: bool,
 }
 
-/// The navigation: section, address, name, and what one must be allowed to do to see it.
-const NAVIGATION: &[(&str, &[(&str, &str, Permission)])] = &[
+/// Address, name, and what one must be allowed to do to see an entry.
+type EntryText = (&'static str, &'static str, Permission);
+
+/// The navigation, by section.
+const NAVIGATION: &[(&str, &[EntryText])] = &[
     (
         "Devices",
         &[
@@ -93,7 +96,7 @@ impl Frame {
     /// * `place`: the address of the navigation's entry that the page belongs to.
     #[must_use]
     pub fn new(admin: &Admin, place: &str, title: impl Into<String>) -> Self {
-        let entry = |(address, text, needs): &(&'static str, &'static str, Permission)| {
+        let entry = |(address, text, needs): &EntryText| {
             admin.may(*needs).then_some(Entry { address, text, is_current: *address == place })
         };
         let sections = NAVIGATION

@@ -106,7 +106,12 @@ pub async fn post_new(form: Form<NameForm>) -> Result<HttpResponse, Problem> {
 }
 
 fn show_new(admin: &Admin, typed: &str, wrong: Option<&Wrong>) -> HttpResponse {
-    let view = NameView { action: "/console/groups/new".into(), field: name_field(typed, wrong), button: "Create the group", cancel: "/console/groups".into() };
+    let view = NameView {
+        action: "/console/groups/new".into(),
+        field: name_field(typed, wrong),
+        button: "Create the group",
+        cancel: "/console/groups".into(),
+    };
     let frame = Frame::new(admin, "/console/groups", "Create a group").below("/console/groups", "Groups").refused(Wrong::notice(wrong));
     frame.show_as(admin, Wrong::status(wrong), "console/group_name", &view)
 }

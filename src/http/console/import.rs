@@ -120,9 +120,7 @@ fn show_form(admin: &Admin, typed: &Typed, error: Option<&str>) -> HttpResponse 
         may_group: admin.may(Permission::ManagePolicies),
         most_lines: roster::MOST_LINES,
     };
-    let frame = Frame::new(admin, "/console/users", "Import a list of users")
-        .below("/console/users", "Users")
-        .refused(error.map(sentence));
+    let frame = Frame::new(admin, "/console/users", "Import a list of users").below("/console/users", "Users").refused(error.map(sentence));
     frame.show_as(admin, status, "console/import", &view)
 }
 

@@ -8,7 +8,9 @@ use super::{
     layer::pages::guard_pages,
     problem::{Door, Link},
 };
-use crate::domain::user::Permission::{self, ManagePolicies, ManageRoles, ManageSettings, ManageUsers, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
+use crate::domain::user::Permission::{
+    self, ManagePolicies, ManageRoles, ManageSettings, ManageUsers, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively,
+};
 
 mod account;
 mod audit;
@@ -84,21 +86,15 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/devices/{id}", Read, |at| seen(at, device::get_device)),
     look("/console/devices/{id}/commands/{command}", Read, |at| seen(at, device::get_command)),
     send("/console/devices/{id}/refresh", SupportDevices, |at| sent(at, orders::post_refresh)),
-    both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| {
-        sent(seen(at, orders::get_lock), orders::post_lock)
-    }),
+    both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| sent(seen(at, orders::get_lock), orders::post_lock)),
     both("/console/devices/{id}/clear-passcode", SupportDevices, SupportDevices, |at| {
         sent(seen(at, orders::get_clear_passcode), orders::post_clear_passcode)
     }),
-    both("/console/devices/{id}/retire", WipeSelectively, WipeSelectively, |at| {
-        sent(seen(at, orders::get_retire), orders::post_retire)
-    }),
+    both("/console/devices/{id}/retire", WipeSelectively, WipeSelectively, |at| sent(seen(at, orders::get_retire), orders::post_retire)),
     both("/console/devices/{id}/wipe/selective", WipeSelectively, WipeSelectively, |at| {
         sent(seen(at, orders::get_selective_wipe), orders::post_selective_wipe)
     }),
-    both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| {
-        sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)
-    }),
+    both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)),
     look("/console/users", Read, |at| seen(at, user_list::get_users)),
     both("/console/users/new", ManageUsers, ManageUsers, |at| sent(seen(at, user_form::get_new), user_form::post_new)),
     both("/console/users/import", ManageUsers, ManageUsers, |at| sent(seen(at, import::get_import), import::post_import)),
@@ -110,9 +106,7 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/users/{id}/invitation", ManageUsers, |at| sent(at, user::post_invitation)),
     send("/console/users/{id}/groups/add", ManagePolicies, |at| sent(at, user::post_add_group)),
     send("/console/users/{id}/groups/remove", ManagePolicies, |at| sent(at, user::post_remove_group)),
-    both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| {
-        sent(seen(at, user_end::get_revoke), user_end::post_revoke)
-    }),
+    both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
     both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
     look("/console/groups", Read, |at| seen(at, groups::get_groups)),
     both("/console/groups/new", ManageUsers, ManageUsers, |at| sent(seen(at, groups::get_new), groups::post_new)),
@@ -124,9 +118,7 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/policies", Read, |at| seen(at, policies::get_policies)),
     both("/console/policies/new", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_new), policy::post_new)),
     both("/console/policies/{id}", Read, ManagePolicies, |at| sent(seen(at, policy::get_policy), policy::post_policy)),
-    both("/console/policies/{id}/delete", ManagePolicies, ManagePolicies, |at| {
-        sent(seen(at, policy::get_delete), policy::post_delete)
-    }),
+    both("/console/policies/{id}/delete", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_delete), policy::post_delete)),
     look("/console/report", Read, |at| seen(at, report::get_report)),
     look("/console/report.csv", Read, |at| seen(at, report::get_csv)),
     own(both("/console/password", Read, Read, |at| sent(seen(at, account::get_password), account::post_password))),
@@ -137,12 +129,8 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
     both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),
     send("/console/tokens/revoke", ManageSettings, |at| sent(at, tokens::post_revoke)),
-    both("/console/settings", ManageSettings, ManageSettings, |at| {
-        sent(seen(at, settings::get_settings), settings::post_settings)
-    }),
-    both("/console/sessions", ManageSettings, ManageSettings, |at| {
-        sent(seen(at, account::get_sessions), account::post_end_any_session)
-    }),
+    both("/console/settings", ManageSettings, ManageSettings, |at| sent(seen(at, settings::get_settings), settings::post_settings)),
+    both("/console/sessions", ManageSettings, ManageSettings, |at| sent(seen(at, account::get_sessions), account::post_end_any_session)),
 ];
 
 /// Routes the console. The server must hold `web::Data<App>` and one `web::Data<Limiter>` for all workers.

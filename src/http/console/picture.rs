@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_trend_needs_two_days_and_skips_those_without_devices() {
-        let count = |ago, compliance, devices| Count { day: day_of(NOW).plus_days(-ago), compliance, devices };
+        let count = |ago: i64, compliance, devices| Count { day: day_of(NOW).plus_days(-ago), compliance, devices };
         assert_eq!(trend(&[count(0, Status::Compliant, 4)], NOW), None);
         let trend = trend(&[count(29, Status::Compliant, 1), count(29, Status::Unknown, 1), count(0, Status::Compliant, 4)], NOW).unwrap();
         assert_eq!((trend.first, trend.last, trend.points.as_str()), (50, 100, "0,60 600,0"));

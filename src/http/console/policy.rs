@@ -152,22 +152,22 @@ pub async fn post_new(form: Form<PolicyForm>) -> Result<HttpResponse, Problem> {
 async fn show_new(admin: &Admin, draft: Draft) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(admin, "/console/policies", "Create a policy").below("/console/policies", "Policies");
     let all = admin.app.read(groups::all).await.map_err(Error::from)?;
-    Ok(show_form(admin, frame, draft, all, ("/console/policies/new".into(), "Create the policy"), None))
+    Ok(show_form(admin, frame, &draft, all, None))
 }
 
+/// Shows the form: of a new policy, or of one that is there and on its way to its devices.
 fn show_form(
     admin: &Admin,
     frame: Frame,
-    draft: Draft,
+    draft: &Draft,
     all: Vec<(GroupId, String)>,
-    (action, button): (String, &'static str),
     existing: Option<(PolicyId, Rollout)>,
 ) -> HttpResponse {
     let choices = [(EVERYONE, "Everyone"), (GROUPS, "The members of the groups ticked below")];
     let (id, rollout) = existing.unzip();
     let view = FormView {
-        action,
-        button,
+        action: id.map_or_else(|| "/console/policies/new".into(), |id| format!("/console/policies/{id}")),
+        button: if id.is_some() { "Save the policy" } else { "Create the policy" },
         name: Field::text("name", "Name", draft.typed.get("name"))
             .required()
             .hint("People read it on the pages that say why a device is not compliant.")
@@ -230,7 +230,7 @@ pub async fn get_policy(admin: Admin, id: web::Path<PolicyId>, query: web::Query
     if admin.may(Permission::ManagePolicies) {
         let Policy { name, is_for_everyone, groups, rules, .. } = &found.policy;
         let draft = Draft::of_policy(name, *is_for_everyone, groups.clone(), rules);
-        return Ok(show_existing(&admin, frame, draft, found));
+        return Ok(show_existing(&admin, frame, &draft, found));
     }
     let names: HashMap<GroupId, String> = found.groups.into_iter().collect();
     let view = ReadView {
@@ -253,12 +253,11 @@ pub async fn post_policy(form: Form<PolicyForm>, id: web::Path<PolicyId>) -> Res
             Err(error) => draft.refuse(error)?,
         }
     }
-    Ok(show_existing(&admin, policy_frame(&admin, &found.policy), draft, found))
+    Ok(show_existing(&admin, policy_frame(&admin, &found.policy), &draft, found))
 }
 
-fn show_existing(admin: &Admin, frame: Frame, draft: Draft, found: Found) -> HttpResponse {
-    let id = found.policy.id;
-    show_form(admin, frame, draft, found.groups, (format!("/console/policies/{id}"), "Save the policy"), Some((id, found.rollout)))
+fn show_existing(admin: &Admin, frame: Frame, draft: &Draft, found: Found) -> HttpResponse {
+    show_form(admin, frame, draft, found.groups, Some((found.policy.id, found.rollout)))
 }
 
 fn policy_frame(admin: &Admin, policy: &Policy) -> Frame {

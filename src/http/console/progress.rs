@@ -53,10 +53,7 @@ struct InviteView {
 /// `GET /console/users/invite`
 pub async fn get_invite(admin: Admin, query: web::Query<InviteQuery>) -> Result<HttpResponse, Problem> {
     let group: Option<GroupId> = paging::optional("group", Some(query.group.as_str()))?;
-    let (number, all) = admin
-        .app
-        .read(move |conn| Ok::<_, Error>((users::count_without_device(conn, group)?, groups::all(conn)?)))
-        .await?;
+    let (number, all) = admin.app.read(move |conn| Ok::<_, Error>((users::count_without_device(conn, group)?, groups::all(conn)?))).await?;
     let everybody = [(String::new(), "Everybody".to_owned())].into_iter();
     let choices = everybody.chain(all.iter().map(|(id, name)| (id.to_string(), name.clone())));
     let view = InviteView {
@@ -131,7 +128,10 @@ pub async fn get_progress(admin: Admin, id: web::Path<ImportId>) -> Result<HttpR
         finished: When::some(import.finished_at, now),
         trouble: job.filter(|_| is_running).and_then(|job| job.last_error).map(|why| sentence(&why)),
         more_failed: counts.failed.saturating_sub(SHOWN).max(0),
-        failed: failed.into_iter().map(|line| FailedRow { line: line.number, email: line.email, why: sentence(&line.why.unwrap_or_default()) }).collect(),
+        failed: failed
+            .into_iter()
+            .map(|line| FailedRow { line: line.number, email: line.email, why: sentence(&line.why.unwrap_or_default()) })
+            .collect(),
         is_mailing: counts.mails_waiting > 0,
         mails_done: counts.invited.saturating_sub(counts.mails_waiting),
         counts,

@@ -29,14 +29,8 @@ impl When {
     #[must_use]
     pub fn new(at: Timestamp, now: Timestamp) -> Self {
         let date = at.calendar();
-        let text = format!(
-            "{:04}-{:02}-{:02} {:02}:{:02} UTC",
-            date.year(),
-            u8::from(date.month()),
-            date.day(),
-            date.hour(),
-            date.minute()
-        );
+        let text =
+            format!("{:04}-{:02}-{:02} {:02}:{:02} UTC", date.year(), u8::from(date.month()), date.day(), date.hour(), date.minute());
         let ago = if at <= now { past(now.since(at).as_secs()) } else { future(at.since(now).as_secs()) };
         Self { iso: at.to_string(), text, ago }
     }
@@ -195,9 +189,14 @@ mod tests {
     #[test]
     fn ages_are_said_in_the_largest_unit() {
         let now = Timestamp::from_millis(1_790_000_000_000);
-        for (seconds, text) in
-            [(0, "just now"), (50, "1 minute ago"), (120, "2 minutes ago"), (3600, "1 hour ago"), (86_400, "1 day ago"), (864_000, "10 days ago")]
-        {
+        for (seconds, text) in [
+            (0, "just now"),
+            (50, "1 minute ago"),
+            (120, "2 minutes ago"),
+            (3600, "1 hour ago"),
+            (86_400, "1 day ago"),
+            (864_000, "10 days ago"),
+        ] {
             assert_eq!(When::new(now.plus_seconds(-seconds), now).ago, text);
         }
         assert_eq!(When::new(now.plus_days(3), now).ago, "in 3 days");

@@ -155,7 +155,8 @@ fn view_of(admin: &Admin, found: Found, now: Timestamp) -> UserView {
         created: When::new(user.created_at, now),
         sessions,
         groups,
-        group: (!others.is_empty()).then(|| Field::choice("group", "Put into", "", others.into_iter().map(|(id, name)| (id.to_string(), name)))),
+        group: (!others.is_empty())
+            .then(|| Field::choice("group", "Put into", "", others.into_iter().map(|(id, name)| (id.to_string(), name)))),
         has_enrolled: devices.iter().any(|device| device.state == EnrollmentState::Enrolled),
         devices: devices.into_iter().map(|device| device_row(&device, now)).collect(),
         mails: mails.into_iter().map(|mail| mail_row(mail, now)).collect(),

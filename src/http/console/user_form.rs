@@ -57,7 +57,8 @@ impl Wrong {
 
     /// What stands above the form.
     pub(super) fn notice(wrong: Option<&Self>) -> Option<String> {
-        wrong.map(|wrong| if wrong.field.is_empty() { sentence(&wrong.why) } else { "Nothing was saved. See below what is missing.".into() })
+        wrong
+            .map(|wrong| if wrong.field.is_empty() { sentence(&wrong.why) } else { "Nothing was saved. See below what is missing.".into() })
     }
 
     /// The status of the page.
@@ -186,8 +187,12 @@ pub async fn post_edit(form: Form<EditForm>, id: web::Path<UserId>) -> Result<Ht
     let state = typed.state.parse::<UserState>().map_err(|why| Error::invalid("state", why));
     let changed = match state {
         Ok(state) => {
-            let change =
-                UserChange { name: Some(typed.name.clone()), email: Some(typed.email.clone()), state: Some(state), ..UserChange::default() };
+            let change = UserChange {
+                name: Some(typed.name.clone()),
+                email: Some(typed.email.clone()),
+                state: Some(state),
+                ..UserChange::default()
+            };
             admin.app.change_user(admin.actor.clone(), admin.role, *id, change).await
         }
         Err(error) => Err(error),

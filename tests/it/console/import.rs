@@ -162,7 +162,10 @@ async fn programs_import_and_watch_as_well(database: Database) {
     assert_eq!((&state["state"], &state["waiting"]), (&json!("running"), &json!(2500)));
     app.work().await;
     let state = admin.get(&path).await.expect(200);
-    assert_eq!((&state["state"], &state["created"], &state["invited"], &state["failed"]), (&json!("finished"), &json!(2500), &json!(0), &json!(0)));
+    assert_eq!(
+        (&state["state"], &state["created"], &state["invited"], &state["failed"]),
+        (&json!("finished"), &json!(2500), &json!(0), &json!(0))
+    );
     assert_eq!(admin.get("/users").await.expect(200)["total"], 2500);
     let group = uuid::Uuid::now_v7();
     let unknown = json!({ "users": [{ "email": "x@example.com", "name": "X", "groups": [group] }] });

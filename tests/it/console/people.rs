@@ -139,7 +139,11 @@ async fn a_role_lets_somebody_sign_in_and_the_last_administrator_stays(database:
     assert!(!page.has_link(&format!("{own}/edit")) && !page.has_link(&format!("{own}/role")));
     helper.look(&format!("{own}/role")).await.expect(403);
     let edit = helper.open(&format!("{own}/edit")).await.expect(200);
-    helper.submit(&edit, &format!("{own}/edit"), &[("name", "Mine now")]).await.expect(403).says("may not change somebody who holds a role");
+    helper
+        .submit(&edit, &format!("{own}/edit"), &[("name", "Mine now")])
+        .await
+        .expect(403)
+        .says("may not change somebody who holds a role");
 }
 
 async fn groups_are_joined_and_left_on_the_page_of_the_user(database: Database) {

@@ -127,14 +127,13 @@ impl Clerk {
     }
 
     /// Fills in the form that is sent to this address and sends it; follows to where that leads.
-    #[track_caller]
-    pub fn submit(&self, shown: &Shown, action: &str, fields: &[(&str, &str)]) -> impl Future<Output = Shown> {
+    pub async fn submit(&self, shown: &Shown, action: &str, fields: &[(&str, &str)]) -> Shown {
         let form = shown.form(action);
-        self.submit_form(shown, &form, action, fields)
+        self.submit_form(shown, &form, action, fields).await
     }
 
     /// Sends a form to an address that one of its buttons names.
-    pub fn submit_form(&self, shown: &Shown, form: &Form, action: &str, fields: &[(&str, &str)]) -> impl Future<Output = Shown> {
+    pub async fn submit_form(&self, shown: &Shown, form: &Form, action: &str, fields: &[(&str, &str)]) -> Shown {
         let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
         let kept = form.entries().into_iter().filter(|(name, _)| !names.contains(&name.as_str()));
         let mut entries: Vec<(String, String)> = kept.collect();
@@ -145,14 +144,12 @@ impl Clerk {
         } else {
             self.client.get(url).query(&entries)
         };
-        async move {
-            let answer = self.send(request).await;
-            if answer.status != 303 {
-                return answer;
-            }
-            let next = answer.page.url.join(answer.location()).unwrap();
-            self.open(next.as_str()).await
+        let answer = self.send(request).await;
+        if answer.status != 303 {
+            return answer;
         }
+        let next = answer.page.url.join(answer.location()).unwrap();
+        self.open(next.as_str()).await
     }
 
     /// Sends a request as it is.
