@@ -81,7 +81,8 @@ fn offers(conn: &mut Conn, device: &Device, enrollment: Option<&Enrollment>) -> 
         by_command(&Command::DeviceLock { message: None, phone_number: None }),
         by_command(&Command::ClearPasscode),
     );
-    let mut wipe = |scope| Ok::<Offer, store::Error>(wipe::refusal(conn, device, enrollment, scope)?.map_or(Ok(()), |why| Err(why.to_string())));
+    let mut wipe =
+        |scope| Ok::<Offer, store::Error>(wipe::refusal(conn, device, enrollment, scope)?.map_or(Ok(()), |why| Err(why.to_string())));
     let (selective_wipe, full_wipe) = (wipe(WipeScope::Selective)?, wipe(WipeScope::Full)?);
     let may_retire = wipe::may_retire(conn, device, enrollment)?;
     let retire = if may_retire { Ok(()) } else { Err("The device is not enrolled, or a wipe of it is under way.".into()) };

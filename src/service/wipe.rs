@@ -224,11 +224,7 @@ pub(super) fn refusal(
 }
 
 /// Whether a device can be let go: it is enrolled, or it escaped a wipe by enrolling anew.
-pub(super) fn may_retire(
-    conn: &mut Conn,
-    device: &Device,
-    enrollment: Option<&Enrollment>,
-) -> std::result::Result<bool, store::Error> {
+pub(super) fn may_retire(conn: &mut Conn, device: &Device, enrollment: Option<&Enrollment>) -> std::result::Result<bool, store::Error> {
     Ok(match enrollment {
         Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(conn, enrollment.id)?,
         Some(_) => device.state == EnrollmentState::Enrolled,

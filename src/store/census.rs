@@ -22,7 +22,11 @@ pub struct Count {
 /// # Errors
 /// Those of the database.
 pub fn since(conn: &mut Conn, day: Timestamp) -> Result<Vec<Count>, Error> {
-    Ok(census::table.filter(census::day.ge(day)).order((census::day.asc(), census::compliance.asc())).select(Count::as_select()).load(conn)?)
+    Ok(census::table
+        .filter(census::day.ge(day))
+        .order((census::day.asc(), census::compliance.asc()))
+        .select(Count::as_select())
+        .load(conn)?)
 }
 
 /// Puts the numbers of a day in place of those that were counted on it before.

@@ -107,9 +107,8 @@ pub fn list(
         }};
     }
     let total = filtered!(certificates::table.inner_join(enrollments::table).count()).get_result(conn)?;
-    let mut query = filtered!(
-        certificates::table.inner_join(enrollments::table).select((CertificateItem::as_select(), enrollments::device_id))
-    );
+    let mut query =
+        filtered!(certificates::table.inner_join(enrollments::table).select((CertificateItem::as_select(), enrollments::device_id)));
     if let Some(before) = page.after {
         query = query.filter(certificates::id.lt(before));
     }

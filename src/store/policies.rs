@@ -150,7 +150,7 @@ pub fn count_reached(conn: &mut Conn, policy: &Policy, since: Timestamp) -> Resu
             query
         }};
     }
-    Ok((reached!().get_result(conn)?, reached!().filter(devices::evaluated_at.ge(since)).get_result(conn)?))
+    Ok((reached!().get_result(conn)?, reached!().filter(devices::evaluated_at.gt(since)).get_result(conn)?))
 }
 
 /// The policies that are for a group, with their names.

@@ -129,7 +129,11 @@ pub async fn get_password(admin: Admin) -> HttpResponse {
 pub async fn post_password(form: Form<PasswordForm>) -> Result<HttpResponse, Problem> {
     let (admin, fields) = (form.admin, form.fields);
     if fields.password != fields.again {
-        return Ok(show_password(&admin, StatusCode::BAD_REQUEST, Some("The two new passwords are not the same. Type the new one twice.".into())));
+        return Ok(show_password(
+            &admin,
+            StatusCode::BAD_REQUEST,
+            Some("The two new passwords are not the same. Type the new one twice.".into()),
+        ));
     }
     match admin.app.change_own_password(&admin.session, &admin.user, fields.present, fields.password).await {
         Ok(()) => Ok(see("/console/account?done=password")),

@@ -63,8 +63,12 @@ impl Deed {
 
     const fn consequence(self) -> &'static str {
         match self {
-            Self::Refresh => "Each device reports its passcode, encryption and system version when it next connects. Nothing on it changes.",
-            Self::Lock => "The screen of each device is locked when it next connects. Its owner unlocks it with the passcode. Nothing is lost.",
+            Self::Refresh => {
+                "Each device reports its passcode, encryption and system version when it next connects. Nothing on it changes."
+            }
+            Self::Lock => {
+                "The screen of each device is locked when it next connects. Its owner unlocks it with the passcode. Nothing is lost."
+            }
             Self::Retire => {
                 "Each device loses access at once and its certificate is revoked. When it next connects it removes everything that was \
                  installed from here. The person's own data stays. To come back, it has to be enrolled again."
@@ -160,7 +164,8 @@ async fn many(form: Form<BulkForm>, deed: Deed) -> Result<HttpResponse, Problem>
 }
 
 async fn look_up(admin: &Admin, ids: Vec<DeviceId>, deed: Deed) -> Result<Vec<Selected>, Error> {
-    let found = admin.app.read(move |conn| ids.into_iter().map(|id| DeviceWithOffers::get(conn, id)).collect::<Result<Vec<_>, _>>()).await?;
+    let found =
+        admin.app.read(move |conn| ids.into_iter().map(|id| DeviceWithOffers::get(conn, id)).collect::<Result<Vec<_>, _>>()).await?;
     let selected = |found: DeviceWithOffers| Selected {
         id: found.device.id,
         name: name_of(&found.device),
@@ -199,7 +204,8 @@ async fn perform(admin: &Admin, selected: Vec<Selected>, deed: Deed) -> Result<H
             Err(error) => return Err(error.into()),
         }
     }
-    let title = format!("{} of {}", done.len(), count(i128::try_from(done.len().saturating_add(not_done.len())).unwrap_or_default(), "order"));
+    let title =
+        format!("{} of {}", done.len(), count(i128::try_from(done.len().saturating_add(not_done.len())).unwrap_or_default(), "order"));
     let frame = Frame::new(admin, "/console/devices", format!("{title} given")).below("/console/devices", "Devices");
     Ok(frame.show(admin, "console/bulk_done", &DoneView { done, not_done }))
 }

@@ -103,7 +103,8 @@ pub async fn get_certificates(admin: Admin, query: web::Query<CertificatesQuery>
         .app
         .read(move |conn| Ok::<_, Error>((authorities::list(conn)?, certificate_list::list(conn, which, text.as_deref(), now, page)?)))
         .await?;
-    let address: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("show", word).append_pair("q", query.q.trim()).finish();
+    let address: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("show", word).append_pair("q", query.q.trim()).finish();
     let server = server.into_iter().map(|authority| {
         let (name, purpose) = describe(authority.kind);
         ServerCertificate {

@@ -17,12 +17,7 @@ use crate::{
         time::Timestamp,
         user::Permission,
     },
-    http::{
-        api::paging,
-        extract::admin::Admin,
-        problem::Problem,
-        prose::sentence,
-    },
+    http::{api::paging, extract::admin::Admin, problem::Problem, prose::sentence},
     service::{
         Error,
         offers::{DeviceWithOffers, Offer},

@@ -96,9 +96,8 @@ impl Frame {
     /// * `place`: the address of the navigation's entry that the page belongs to.
     #[must_use]
     pub fn new(admin: &Admin, place: &str, title: impl Into<String>) -> Self {
-        let entry = |(address, text, needs): &EntryText| {
-            admin.may(*needs).then_some(Entry { address, text, is_current: *address == place })
-        };
+        let entry =
+            |(address, text, needs): &EntryText| admin.may(*needs).then_some(Entry { address, text, is_current: *address == place });
         let sections = NAVIGATION
             .iter()
             .map(|(name, entries)| Section { name, entries: entries.iter().filter_map(entry).collect() })

@@ -4,11 +4,19 @@
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::Serialize;
 
-use super::{field::Field, frame::Frame, see, show::count, user::ownership_field};
+use super::{
+    field::Field,
+    frame::Frame,
+    see,
+    show::{When, count},
+    user::ownership_field,
+};
 use crate::{
     domain::{
         device::Ownership,
+        id::ImportId,
         roster::{self, BadLine, Person},
+        time::Timestamp,
         user::Permission,
     },
     http::{
@@ -16,11 +24,14 @@ use crate::{
         problem::Problem,
         prose::sentence,
     },
-    service::import::Sorted,
+    service::{Error, import::Sorted},
+    store::imports::{self, Import, ImportKind},
 };
 
 /// Lines of each kind that are shown; the others are counted.
 const SHOWN: usize = 50;
+/// Earlier imports below the form.
+const EARLIER: i64 = 5;
 
 /// What was sent, apart from the file.
 #[derive(Debug, Default, Clone)]
@@ -48,6 +59,15 @@ struct FormView {
     fields: Vec<Field>,
     may_group: bool,
     most_lines: usize,
+    earlier: Vec<EarlierRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct EarlierRow {
+    id: ImportId,
+    text: &'static str,
+    by: String,
+    at: When,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,9 +104,9 @@ struct PreviewView {
 }
 
 /// `GET /console/users/import`
-pub async fn get_import(admin: Admin) -> HttpResponse {
+pub async fn get_import(admin: Admin) -> Result<HttpResponse, Problem> {
     let typed = Typed { ownership: "personal".into(), should_invite: true, ..Typed::default() };
-    show_form(&admin, &typed, None)
+    show_form(&admin, &typed, None).await
 }
 
 /// `POST /console/users/import`: the preview, and the import once that was confirmed.
@@ -94,11 +114,11 @@ pub async fn post_import(upload: Upload) -> Result<HttpResponse, Problem> {
     let admin = &upload.admin;
     let typed = match Typed::of(&upload) {
         Ok(typed) => typed,
-        Err(why) => return Ok(show_form(admin, &Typed::default(), Some(&why))),
+        Err(why) => return show_form(admin, &Typed::default(), Some(&why)).await,
     };
     let roster = match roster::read(&typed.text) {
         Ok(roster) => roster,
-        Err(why) => return Ok(show_form(admin, &typed, Some(&why.to_string()))),
+        Err(why) => return show_form(admin, &typed, Some(&why.to_string())).await,
     };
     let sorted = admin.app.sort_roster(roster, admin.may(Permission::ManagePolicies)).await?;
     if upload.text("confirm") != "yes" {
@@ -108,7 +128,8 @@ pub async fn post_import(upload: Upload) -> Result<HttpResponse, Problem> {
     Ok(see(&format!("/console/users/import/{id}")))
 }
 
-fn show_form(admin: &Admin, typed: &Typed, error: Option<&str>) -> HttpResponse {
+async fn show_form(admin: &Admin, typed: &Typed, error: Option<&str>) -> Result<HttpResponse, Problem> {
+    let (earlier, now) = (admin.app.read(|conn| imports::newest(conn, EARLIER)).await.map_err(Error::from)?, admin.app.now());
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let view = FormView {
         text: typed.text.clone(),
@@ -119,9 +140,18 @@ fn show_form(admin: &Admin, typed: &Typed, error: Option<&str>) -> HttpResponse 
         ],
         may_group: admin.may(Permission::ManagePolicies),
         most_lines: roster::MOST_LINES,
+        earlier: earlier.into_iter().map(|import| earlier_row(import, now)).collect(),
     };
     let frame = Frame::new(admin, "/console/users", "Import a list of users").below("/console/users", "Users").refused(error.map(sentence));
-    frame.show_as(admin, status, "console/import", &view)
+    Ok(frame.show_as(admin, status, "console/import", &view))
+}
+
+fn earlier_row(import: Import, now: Timestamp) -> EarlierRow {
+    let text = match import.kind {
+        ImportKind::Users => "A list of users",
+        ImportKind::Invitations => "Invitations",
+    };
+    EarlierRow { id: import.id, text, by: import.actor_name, at: When::new(import.created_at, now) }
 }
 
 fn show_preview(admin: &Admin, typed: Typed, sorted: &Sorted) -> HttpResponse {

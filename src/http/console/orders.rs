@@ -185,12 +185,8 @@ const SELECTIVE: Kind = Kind {
     done: "selective",
     offer: |offers| &offers.selective_wipe,
 };
-const FULL: Kind = Kind {
-    title: "Erase this device completely?",
-    template: "console/order_full_wipe",
-    done: "full",
-    offer: |offers| &offers.full_wipe,
-};
+const FULL: Kind =
+    Kind { title: "Erase this device completely?", template: "console/order_full_wipe", done: "full", offer: |offers| &offers.full_wipe };
 
 /// Back to the device's page, which says what was done.
 fn back(id: DeviceId, done: &str) -> HttpResponse {
@@ -214,8 +210,7 @@ async fn settle(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, done: Re
 }
 
 async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Option<String>) -> Result<HttpResponse, Problem> {
-    let (found, posture) =
-        admin.app.read(move |conn| Ok::<_, Error>((DeviceWithOffers::get(conn, id)?, postures::get(conn, id)?))).await?;
+    let (found, posture) = admin.app.read(move |conn| Ok::<_, Error>((DeviceWithOffers::get(conn, id)?, postures::get(conn, id)?))).await?;
     let now = admin.app.now();
     let device = found.device;
     let target = Target {
@@ -237,7 +232,10 @@ async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Opti
         .refused(error);
     let view = OrderView {
         refusal: (kind.offer)(&found.offers).as_ref().err().map(|why| sentence(why)),
-        profiles: posture.managed_profiles.map(|fact| fact.value.into_iter().map(|profile| profile.identifier).collect()).unwrap_or_default(),
+        profiles: posture
+            .managed_profiles
+            .map(|fact| fact.value.into_iter().map(|profile| profile.identifier).collect())
+            .unwrap_or_default(),
         target,
         typed,
     };

@@ -56,7 +56,8 @@ pub fn bars(rows: &[(Platform, EnrollmentState, Status, i64)]) -> Vec<Bar> {
 
 fn bar(platform: Platform, rows: &[(Platform, EnrollmentState, Status, i64)]) -> Option<Bar> {
     let of = |status: Status| {
-        let matching = rows.iter().filter(|(of, state, verdict, _)| *of == platform && *state == EnrollmentState::Enrolled && *verdict == status);
+        let matching =
+            rows.iter().filter(|(of, state, verdict, _)| *of == platform && *state == EnrollmentState::Enrolled && *verdict == status);
         matching.fold(0_i64, |sum, (.., count)| sum.saturating_add(*count))
     };
     let total = Status::ALL.iter().fold(0_i64, |sum, status| sum.saturating_add(of(*status)));
@@ -122,7 +123,8 @@ pub fn trend(counts: &[Count], now: Timestamp) -> Option<Trend> {
         if devices == 0 {
             continue;
         }
-        let compliant = of_day.iter().filter(|count| count.compliance == Status::Compliant).fold(0, |sum, count| count.devices.saturating_add(sum));
+        let compliant =
+            of_day.iter().filter(|count| count.compliance == Status::Compliant).fold(0, |sum, count| count.devices.saturating_add(sum));
         let x = scale(TREND_DAYS.saturating_sub(1).saturating_sub(ago), TREND_DAYS.saturating_sub(1), WIDTH);
         points.push(format!("{x},{}", HEIGHT.saturating_sub(scale(compliant, devices, HEIGHT))));
         days.push(TrendDay { date: day.calendar().date().to_string(), share: scale(compliant, devices, 100), devices });

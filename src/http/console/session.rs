@@ -117,7 +117,9 @@ mod tests {
     #[test]
     fn nobody_is_sent_elsewhere_after_signing_in() {
         assert_eq!(safe_next("/console/devices?os=ios"), "/console/devices?os=ios");
-        for foreign in ["", "https://evil.example", "//evil.example", "/console//evil.example", "/\\evil.example", "/console/\\x", "/api/v1"] {
+        for foreign in
+            ["", "https://evil.example", "//evil.example", "/console//evil.example", "/\\evil.example", "/console/\\x", "/api/v1"]
+        {
             assert_eq!(safe_next(foreign), "/console/", "{foreign}");
         }
     }

@@ -87,7 +87,8 @@ impl FromRequest for Admin {
             }
             let permission = if is_looking { needs.see } else { needs.send };
             if !admin.may(permission) {
-                let text = format!("Your role ({}) does not include this. An administrator can do it, or give you another role.", admin.role);
+                let text =
+                    format!("Your role ({}) does not include this. An administrator can do it, or give you another role.", admin.role);
                 return Err(Problem::new(StatusCode::FORBIDDEN, "You may not do this", text));
             }
             Ok(admin)

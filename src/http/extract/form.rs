@@ -42,7 +42,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
             check_csrf(&admin, field(&body, "csrf"))?;
             let fields = serde_html_form::from_bytes(&body).map_err(|error| {
                 tracing::debug!(error = %error, "a form could not be read");
-                Problem::new(StatusCode::BAD_REQUEST, "The form could not be read", format!("Go back and check what you filled in: {error}."))
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "The form could not be read",
+                    format!("Go back and check what you filled in: {error}."),
+                )
             })?;
             Ok(Self { admin, fields })
         })

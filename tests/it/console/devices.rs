@@ -49,7 +49,7 @@ async fn the_whole_story_is_seen_and_told_at_the_console(database: Database) {
     let raw = clerk.open(&command).await.expect(200);
     assert!(raw.source.contains("DeviceLock") && raw.source.contains("Found? Call us"), "{}", raw.source);
     phone.obey_all().await;
-    clerk.open(&command).await.says("Done").says("Acknowledged");
+    clerk.open(&command).await.says("Done").says("MessageResult");
     let serial = text(&app.admin().device(&id).await, "serial");
     let wipe = clerk.open(&format!("{path}/wipe/full")).await.expect(200).says("Everything on the device is lost");
     let typed = [("reason", "lost on a train"), ("confirm", serial.as_str())];
@@ -123,7 +123,7 @@ async fn several_devices_are_counted_and_asked_about_before_anything_happens(dat
     let retire = "/console/devices/bulk/retire";
     let list = clerk.open("/console/devices").await;
     let form = list.form("/console/devices/bulk/refresh");
-    clerk.submit_form(&list, &form, retire, &[]).await.expect(400).says("no device was selected");
+    clerk.submit_form(&list, &form, retire, &[]).await.expect(400).says("No device was selected");
     let ask = clerk.submit_form(&list, &form, retire, &[("device", &first), ("device", &second)]).await.expect(200);
     let ask = ask.says("Retire 2 devices?").says("loses access at once").says("ada@example.com").says("bob@example.com");
     assert_eq!(app.admin().device(&first).await["enrollment"], "enrolled", "nothing happens before the confirmation");

@@ -133,7 +133,8 @@ async fn the_cookie_is_for_this_host_only_and_for_no_script() {
 
 #[test]
 fn what_destroys_data_asks_for_more_than_reading() {
-    for address in ADDRESSES.iter().filter(|address| ["wipe", "retire", "delete", "revoke"].iter().any(|word| address.path.contains(word))) {
+    for address in ADDRESSES.iter().filter(|address| ["wipe", "retire", "delete", "revoke"].iter().any(|word| address.path.contains(word)))
+    {
         assert!(!Role::Auditor.may(address.send.or(address.see).unwrap()), "{}", address.path);
     }
     let full = ADDRESSES.iter().find(|address| address.path.ends_with("/wipe/full")).unwrap();

@@ -61,13 +61,14 @@ async fn a_list_is_shown_first_and_imported_when_confirmed(database: Database) {
     let done = clerk.open(progress.page.url.path()).await.expect(200).says("The list was imported").says("by administrator@example.com");
     let done = done.says("Created 2").says("Invited 2").says("Existed already 1").says("Failed 0").says("Sent 2");
     assert!(!done.source.contains("http-equiv=\"refresh\""), "there is nothing left to wait for");
-    let ada = admin.get("/users?q=ada").await.expect(200)["items"][0].clone();
+    let ada = admin.get("/users?q=ada@").await.expect(200)["items"][0].clone();
     assert_eq!((&ada["name"], &ada["groups"]), (&json!("Ada <Countess>"), &json!([group])));
     let said = admin.audited().await;
     assert_eq!(said.iter().filter(|action| *action == "user.import").count(), 1, "{said:?}");
     assert_eq!(said.iter().filter(|action| *action == "user.invite").count(), 2, "{said:?}");
     // The same list again: everybody is there, so there is nothing to confirm.
-    let page = clerk.open(PATH).await;
+    let page = clerk.open(PATH).await.says("Earlier imports");
+    assert!(page.has_link(done.page.url.path()));
     let preview = clerk.submit(&page, PATH, &[("text", "ada@example.com,Ada\n")]).await.expect(200).says("Create 0 users?");
     assert!(!preview.has_form(PATH));
 }
@@ -107,7 +108,7 @@ async fn an_upload_must_come_from_ones_own_page(database: Database) {
     auditor.look(PATH).await.expect(403);
     let csrf = value(&auditor.open("/console/account").await, "/console/sign-out", "csrf");
     upload(&auditor, &csrf, file, &[("confirm", "yes")]).await.expect(403);
-    assert_eq!(app.admin().get("/users?q=ada").await.expect(200)["total"], 0);
+    assert_eq!(app.admin().get("/users?q=ada@").await.expect(200)["total"], 0);
 }
 
 async fn the_helpdesk_may_not_name_groups(database: Database) {
@@ -119,7 +120,7 @@ async fn the_helpdesk_may_not_name_groups(database: Database) {
     let preview = clerk.submit(&page, PATH, &list).await.expect(200).says("Create 1 user?").says("Your role does not include");
     clerk.submit(&preview, PATH, &[]).await.expect(200);
     app.work().await;
-    assert_eq!(app.admin().get("/users?q=ada").await.expect(200)["total"], 0);
+    assert_eq!(app.admin().get("/users?q=ada@").await.expect(200)["total"], 0);
     assert_eq!(app.admin().get("/users?q=bob").await.expect(200)["total"], 1);
 }
 
@@ -138,7 +139,8 @@ async fn everybody_without_a_device_is_invited(database: Database) {
     clerk.open(&format!("/console/users/invite?group={group}")).await.expect(200).says("Everybody of this group has a device already");
     // Bob, and the clerk.
     let ask = clerk.open("/console/users/invite").await.expect(200).says("Invite 2 users?");
-    let progress = clerk.submit(&ask, "/console/users/invite", &[("ownership", "personal")]).await.expect(200);
+    let form = ask.page.forms.iter().find(|form| form.post && form.action == "/console/users/invite").unwrap();
+    let progress = clerk.submit_form(&ask, form, &form.action, &[("ownership", "personal")]).await.expect(200);
     // Bob is gone before his turn comes.
     admin.delete(&format!("/users/{bob}")).await.expect(204);
     app.work().await;

@@ -21,7 +21,11 @@ async fn settings_are_shown_changed_and_refused_by_name(database: Database) {
     let again = again.says("The life of a certificate must be between 30 and 825");
     assert_eq!(again.form(at).find(|field| field.name == "organization").unwrap().value, "Example & Sons");
     clerk.submit(&page, at, &[("wipe_limit", "many")]).await.expect(400).says("The limit on wipes must be a whole number");
-    let saved = clerk.submit(&again, at, &[("certificate_days", "90"), ("scep_allow_sha1", "yes")]).await.expect(200).says("The settings were saved");
+    let saved = clerk
+        .submit(&again, at, &[("certificate_days", "90"), ("scep_allow_sha1", "yes")])
+        .await
+        .expect(200)
+        .says("The settings were saved");
     assert!(saved.page.title.contains("Example & Sons"));
     let settings = app.admin().get("/settings").await.expect(200);
     assert_eq!((&settings["certificate_days"], &settings["scep_allow_sha1"]), (&90.into(), &true.into()));
@@ -32,11 +36,16 @@ async fn a_token_is_shown_once_and_taken_back(database: Database) {
     let app = TestApp::start(database).await;
     let clerk = Clerk::with_role(&app, Role::Administrator).await;
     let page = clerk.open("/console/tokens").await.expect(200);
-    let made = clerk.submit(&page, "/console/tokens", &[("name", "Prometheus"), ("role", "auditor")]).await.expect(200).says("shown this once");
+    let made =
+        clerk.submit(&page, "/console/tokens", &[("name", "Prometheus"), ("role", "auditor")]).await.expect(200).says("shown this once");
     let secret = made.page.text.split_whitespace().find(|word| word.starts_with("enlist_")).unwrap().to_owned();
     let program = Admin::new(app.address().to_owned(), Some(secret.clone()));
     program.get("/devices").await.expect(200);
-    clerk.submit(&page, "/console/tokens", &[("name", "Prometheus"), ("role", "auditor")]).await.expect(409).says("There is a valid token named Prometheus already");
+    clerk
+        .submit(&page, "/console/tokens", &[("name", "Prometheus"), ("role", "auditor")])
+        .await
+        .expect(409)
+        .says("There is a valid token named Prometheus already");
     let list = clerk.open("/console/tokens").await.expect(200).keeps_quiet_about(&secret).says("Prometheus");
     let revoke = list.page.forms.iter().find(|form| form.fields.iter().any(|field| field.value == "Prometheus")).unwrap().clone();
     let ask = clerk.submit_form(&list, &revoke, "/console/tokens/revoke", &[]).await.expect(200).says("cannot be given back");
@@ -53,7 +62,7 @@ async fn the_log_is_filtered_and_its_chain_verified(database: Database) {
     clerk.open("/console/audit?actor=auditor%40example.com").await.says("session.begin").keeps_quiet_about("API token");
     clerk.open("/console/audit?action=device.wipe&actor=&since=").await.says("No line fits this filter");
     clerk.open("/console/audit?since=2020-01-01").await.says("user.create");
-    clerk.open("/console/audit?since=yesterday").await.expect(400).says("must be a day");
+    clerk.open("/console/audit?since=yesterday").await.expect(400).says("Must be a day");
     clerk.open("/console/audit?verify=yes").await.expect(200).says("The log is intact");
     let audited = app.admin().audited().await.len();
     let line = audited / 2;

@@ -106,7 +106,10 @@ async fn a_changed_password_ends_the_other_sessions(database: Database) {
     let change = |present: &'static str, password: &'static str| [("present", present), ("password", password), ("again", password)];
     here.submit(&page, "/console/password", &change("wrong", "a new one that is long")).await.expect(400).says("not your present password");
     here.submit(&page, "/console/password", &change(PASSWORD, "short")).await.expect(400).says("at least 12 characters");
-    here.submit(&page, "/console/password", &change(PASSWORD, "a new one that is long")).await.expect(200).says("Your password was changed");
+    here.submit(&page, "/console/password", &change(PASSWORD, "a new one that is long"))
+        .await
+        .expect(200)
+        .says("Your password was changed");
     here.look("/console/").await.expect(200);
     elsewhere.look("/console/").await.expect(303);
     Clerk::stranger(&app).sign_in("helpdesk@example.com", PASSWORD).await.expect(403);

@@ -139,11 +139,7 @@ impl Clerk {
         let mut entries: Vec<(String, String)> = kept.collect();
         entries.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let url = shown.page.url.join(action).unwrap();
-        let request = if form.post {
-            self.client.post(url).form(&entries)
-        } else {
-            self.client.get(url).query(&entries)
-        };
+        let request = if form.post { self.client.post(url).form(&entries) } else { self.client.get(url).query(&entries) };
         let answer = self.send(request).await;
         if answer.status != 303 {
             return answer;
