@@ -29,10 +29,10 @@ use crate::{
 
 /// The kind of the jobs that work through imports.
 pub const JOB: &str = "import";
-/// Lines in one transaction.
-const BATCH: i64 = 100;
+/// Lines in one transaction: few, because nobody else can write to the audit log meanwhile.
+const BATCH: i64 = 25;
 /// Batches before other jobs have their turn.
-const TURNS: usize = 10;
+const TURNS: usize = 40;
 
 /// One person of an import.
 #[derive(Debug, Clone)]
