@@ -95,4 +95,6 @@ uuid_id! {
     WebhookId,
     /// The telling of one event to one system.
     DeliveryId,
+    /// Many users at once.
+    ImportId,
 }

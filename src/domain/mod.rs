@@ -14,6 +14,7 @@ pub mod posture;
 pub mod reach;
 pub mod retry;
 pub mod rights;
+pub mod roster;
 pub mod sign_in;
 pub mod time;
 pub mod user;

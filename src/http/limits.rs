@@ -8,8 +8,10 @@ pub const BODIES: &[(&str, usize)] = &[
     ("/pki/ocsp", 4 * 1024),
     ("/enroll/ota", 256 * 1024),
     ("/enroll/", 16 * 1024),
+    ("/api/v1/users/import", 4 * 1024 * 1024),
     ("/api/", 256 * 1024),
-    ("/console/users/import", 2 * 1024 * 1024),
+    // The list itself, and what a form puts around it.
+    ("/console/users/import", 2 * 1024 * 1024 + 64 * 1024),
     ("/console/", 64 * 1024),
     ("", 16 * 1024),
 ];

@@ -10,17 +10,17 @@ mod webhook;
 
 use crate::{
     domain::{
-        id::PolicyId,
+        id::{ImportId, PolicyId},
         retry::{self, delay_seconds},
     },
-    service::{App, Error, census, deliver, outbox, policy, queue},
+    service::{App, Error, census, deliver, import, outbox, policy, queue},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
 /// The kinds that this server does. Pushes wait in the table until a server can send them.
-pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, SWEEP, census::JOB];
+pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, SWEEP, census::JOB, import::JOB];
 /// The kinds that come back by themselves, after so many seconds.
 const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
@@ -129,6 +129,11 @@ fn tries(kind: &str) -> i32 {
 }
 
 #[derive(Deserialize)]
+struct ImportPayload {
+    import: ImportId,
+}
+
+#[derive(Deserialize)]
 struct RolloutPayload {
     policy: Option<PolicyId>,
 }
@@ -138,6 +143,7 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
         outbox::JOB => mail::send(app, job).await,
         deliver::JOB => webhook::deliver(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
+        import::JOB => continue_import(app, job).await,
         SWEEP => sweep(app).await,
         census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
@@ -149,6 +155,12 @@ async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
     let RolloutPayload { policy } = serde_json::from_str(&job.payload)?;
     let devices = app.roll_out(policy).await?;
     tracing::info!(devices, "a policy was brought to its devices");
+    Ok(Outcome::Done)
+}
+
+async fn continue_import(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
+    let ImportPayload { import } = serde_json::from_str(&job.payload)?;
+    app.continue_import(import).await?;
     Ok(Outcome::Done)
 }
 

@@ -29,7 +29,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        mails, sessions,
+        imports, mails, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -283,6 +283,7 @@ impl App {
         self.write(move |tx| {
             certificates::purge_challenges(tx, now.plus_days(-7))?;
             mails::purge(tx, now.plus_days(-90))?;
+            imports::purge(tx, now.plus_days(-90))?;
             sessions::purge(tx, now, now.plus_seconds(-FAILURE_HOURS * 3600))?;
             census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
             mails::forget_expired(tx, now)?;

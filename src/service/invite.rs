@@ -15,9 +15,10 @@ use crate::{
     },
     mail::message::Template,
     store::{
+        Tx,
         audit::{self, Entry},
         invitations::{self, Invitation},
-        users,
+        users::{self, User},
     },
 };
 
@@ -32,33 +33,35 @@ impl App {
         let app = Arc::clone(self);
         let mail = self
             .write(move |tx| {
-                let now = app.now();
                 let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
                 if user.state != UserState::Active {
                     return Err(Error::Conflict("the user is disabled; enable the user before sending an invitation".into()));
                 }
-                let secret = Secret::generate("")?;
-                let expires_at = now.plus_days(INVITATION_DAYS);
-                let invitation =
-                    Invitation { id: InvitationId::new(), user_id: user.id, hash: secret.hash, ownership, created_at: now, expires_at };
-                invitations::insert(tx, &invitation)?;
-                let template = Template::Invitation {
-                    organization: settings::read(tx, &app.default_sender)?.organization,
-                    name: user.name.clone(),
-                    link: format!("{}/enroll/{}", app.public_url, secret.text),
-                    until: expires_at.calendar().date().to_string(),
-                };
-                let mail = outbox::NewMail { user: Some(user.id), recipient: user.email.clone(), template, expires_at: Some(expires_at) };
-                let mail = outbox::enqueue(tx, &app, mail)?;
-                let detail = json!({ "email": user.email, "ownership": ownership, "mail": mail });
-                audit::record(
-                    tx,
-                    &Entry { at: now, actor: &actor, action: "user.invite", subject_kind: "user", subject: user.id.to_string(), detail },
-                )?;
-                Ok(mail)
+                app.invite_in(tx, &actor, &user, ownership)
             })
             .await?;
         self.jobs_waiting.notify_one();
+        Ok(mail)
+    }
+
+    /// Invites a user, who takes part, in a transaction that does more.
+    pub(super) fn invite_in(&self, tx: &mut Tx<'_>, actor: &Actor, user: &User, ownership: Ownership) -> Result<MailId> {
+        let now = self.now();
+        let secret = Secret::generate("")?;
+        let expires_at = now.plus_days(INVITATION_DAYS);
+        let invitation =
+            Invitation { id: InvitationId::new(), user_id: user.id, hash: secret.hash, ownership, created_at: now, expires_at };
+        invitations::insert(tx, &invitation)?;
+        let template = Template::Invitation {
+            organization: settings::read(tx, &self.default_sender)?.organization,
+            name: user.name.clone(),
+            link: format!("{}/enroll/{}", self.public_url, secret.text),
+            until: expires_at.calendar().date().to_string(),
+        };
+        let mail = outbox::NewMail { user: Some(user.id), recipient: user.email.clone(), template, expires_at: Some(expires_at) };
+        let mail = outbox::enqueue(tx, self, mail)?;
+        let detail = json!({ "email": user.email, "ownership": ownership, "mail": mail });
+        audit::record(tx, &Entry { at: now, actor, action: "user.invite", subject_kind: "user", subject: user.id.to_string(), detail })?;
         Ok(mail)
     }
 }

@@ -21,6 +21,7 @@ pub mod enroll;
 mod error;
 pub mod groups;
 pub mod identify;
+pub mod import;
 pub mod invite;
 pub mod offers;
 pub mod ota;

@@ -82,19 +82,24 @@ impl App {
                 created_at: now,
                 updated_at: now,
             };
-            if users::find_by_email(tx, &user.email)?.is_some() {
-                return Err(taken());
-            }
-            users::insert(tx, &user)?;
-            for group in &new.groups {
-                groups::find(tx, *group)?.ok_or_else(|| Error::invalid("groups", format!("there is no group {group}")))?;
-                groups::add_member(tx, *group, user.id)?;
-            }
-            let detail = json!({ "email": user.email, "name": user.name, "role": user.role, "groups": new.groups });
-            app.note_user(tx, &actor, "user.create", user.id, detail)?;
+            app.create_user_in(tx, &actor, &user, &new.groups)?;
             Ok(user)
         })
         .await
+    }
+
+    /// Creates a user in a transaction that does more.
+    pub(super) fn create_user_in(&self, tx: &mut Tx<'_>, actor: &Actor, user: &User, members_of: &[GroupId]) -> Result<()> {
+        if users::find_by_email(tx, &user.email)?.is_some() {
+            return Err(taken());
+        }
+        users::insert(tx, user)?;
+        for group in members_of {
+            groups::find(tx, *group)?.ok_or_else(|| Error::invalid("groups", format!("there is no group {group}")))?;
+            groups::add_member(tx, *group, user.id)?;
+        }
+        let detail = json!({ "email": user.email, "name": user.name, "role": user.role, "groups": members_of });
+        self.note_user(tx, actor, "user.create", user.id, detail)
     }
 
     /// Changes a user.
@@ -200,7 +205,7 @@ fn taken() -> Error {
     Error::Conflict("there is a user with this address already".into())
 }
 
-fn checked_name(name: &str) -> Result<String> {
+pub(super) fn checked_name(name: &str) -> Result<String> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(Error::invalid("name", "must be 1 to 200 characters without line breaks"));

@@ -49,6 +49,27 @@ pub fn list(conn: &mut Conn, page: PageRequest<GroupId>) -> Result<Page<Group>, 
     Ok(Page::cut(items, page.limit, total, |group: &Group| group.id))
 }
 
+/// Every group with its name, by name.
+///
+/// # Errors
+/// Those of the database.
+pub fn all(conn: &mut Conn) -> Result<Vec<(GroupId, String)>, Error> {
+    Ok(groups::table.order(groups::name.asc()).select((groups::id, groups::name)).load(conn)?)
+}
+
+/// The groups of these users, by name.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_users(conn: &mut Conn, users: &[UserId]) -> Result<Vec<(UserId, GroupId, String)>, Error> {
+    Ok(group_members::table
+        .inner_join(groups::table)
+        .filter(group_members::user_id.eq_any(users.to_vec()))
+        .order(groups::name.asc())
+        .select((group_members::user_id, groups::id, groups::name))
+        .load(conn)?)
+}
+
 /// How many of these identifiers name a group.
 ///
 /// # Errors

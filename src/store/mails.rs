@@ -83,6 +83,14 @@ pub fn find(conn: &mut Conn, id: MailId) -> Result<Option<Mail>, Error> {
     Ok(mails::table.filter(mails::id.eq(id)).select(Mail::as_select()).first(conn).optional()?)
 }
 
+/// The last mails to a user, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_user(conn: &mut Conn, user: UserId, limit: i64) -> Result<Vec<Mail>, Error> {
+    Ok(mails::table.filter(mails::user_id.eq(user)).order(mails::id.desc()).limit(limit).select(Mail::as_select()).load(conn)?)
+}
+
 /// Keeps a mail.
 ///
 /// # Errors

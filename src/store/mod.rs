@@ -26,6 +26,7 @@ pub mod deliveries;
 pub mod devices;
 pub mod enrollments;
 pub mod groups;
+pub mod imports;
 pub mod invitations;
 pub mod jobs;
 mod kept;

@@ -9,6 +9,7 @@ use super::{
     schema::{devices, group_members, policies, policy_groups},
 };
 use crate::domain::{
+    device::EnrollmentState,
     id::{DeviceId, GroupId, PolicyId, UserId},
     policy::{EffectivePolicy, Rules},
     time::Timestamp,
@@ -131,6 +132,38 @@ pub fn devices_reached(conn: &mut Conn, policy: &Policy, after: Option<DeviceId>
         query = query.filter(devices::id.gt(after));
     }
     Ok(query.order(devices::id.asc()).limit(limit).load(conn)?)
+}
+
+/// How many enrolled devices a policy reaches, and for how many of them the verdict was reached since then.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_reached(conn: &mut Conn, policy: &Policy, since: Timestamp) -> Result<(i64, i64), Error> {
+    macro_rules! reached {
+        () => {{
+            let mut query = devices::table.filter(devices::state.eq(EnrollmentState::Enrolled)).count().into_boxed();
+            if !policy.is_for_everyone {
+                let members =
+                    group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
+                query = query.filter(devices::user_id.eq_any(members));
+            }
+            query
+        }};
+    }
+    Ok((reached!().get_result(conn)?, reached!().filter(devices::evaluated_at.gt(since)).get_result(conn)?))
+}
+
+/// The policies that are for a group, with their names.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_group(conn: &mut Conn, group: GroupId) -> Result<Vec<(PolicyId, String)>, Error> {
+    Ok(policy_groups::table
+        .inner_join(policies::table)
+        .filter(policy_groups::group_id.eq(group))
+        .order(policies::name.asc())
+        .select((policies::id, policies::name))
+        .load(conn)?)
 }
 
 /// Adds a policy; a name that is taken is a [`Error::Conflict`].

@@ -369,6 +369,34 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    imports (id) {
+        id -> Binary,
+        kind -> Text,
+        state -> Text,
+        actor_kind -> Text,
+        actor_name -> Text,
+        should_invite -> Bool,
+        created_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    import_lines (import_id, number) {
+        import_id -> Binary,
+        number -> BigInt,
+        email -> Text,
+        name -> Text,
+        groups -> Text,
+        ownership -> Text,
+        outcome -> Text,
+        why -> Nullable<Text>,
+        user_id -> Nullable<Binary>,
+        mail_id -> Nullable<Binary>,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));
@@ -390,6 +418,7 @@ diesel::joinable!(commands -> devices (device_id));
 diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
+diesel::joinable!(import_lines -> imports (import_id));
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     authorities,
@@ -417,5 +446,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_failures,
     census,
     webhooks,
-    webhook_deliveries
+    webhook_deliveries,
+    imports,
+    import_lines
 );

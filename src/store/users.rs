@@ -89,6 +89,9 @@ pub struct Filter {
     pub group: Option<GroupId>,
     /// Who come from here.
     pub source: Option<String>,
+    /// Who have this role; `Some(None)` finds those who have none.
+    #[allow(clippy::option_option, reason = "any role and no role are two things")]
+    pub role: Option<Option<Role>>,
 }
 
 /// Users, oldest first.
@@ -111,7 +114,11 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<UserId>) -> Resu
             if let Some(source) = &filter.source {
                 query = query.filter(users::source.eq(source.clone()));
             }
-            query
+            match filter.role {
+                Some(Some(role)) => query.filter(users::role.eq(role)),
+                Some(None) => query.filter(users::role.is_null()),
+                None => query,
+            }
         }};
     }
     let total = filtered!(users::table.count()).get_result(conn)?;
@@ -144,6 +151,70 @@ pub fn managed_devices(conn: &mut Conn, id: UserId) -> Result<i64, Error> {
         .filter(devices::user_id.eq(id).and(devices::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending])))
         .count()
         .get_result(conn)?)
+}
+
+/// How many devices under management each of these users has; those without any are left out.
+///
+/// # Errors
+/// Those of the database.
+pub fn managed_devices_of(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId, i64)>, Error> {
+    use diesel::dsl::count_star;
+    Ok(devices::table
+        .filter(devices::user_id.eq_any(ids.to_vec()).and(devices::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending])))
+        .group_by(devices::user_id)
+        .select((devices::user_id, count_star()))
+        .load(conn)?)
+}
+
+/// From where the users come.
+///
+/// # Errors
+/// Those of the database.
+pub fn sources(conn: &mut Conn) -> Result<Vec<String>, Error> {
+    Ok(users::table.select(users::source).distinct().order(users::source.asc()).load(conn)?)
+}
+
+/// Which of these addresses belong to somebody.
+///
+/// # Errors
+/// Those of the database.
+pub fn existing(conn: &mut Conn, addresses: &[String]) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    // Both databases limit how many values one statement may have.
+    for some in addresses.chunks(500) {
+        found.extend(users::table.filter(users::email.eq_any(some.to_vec())).select(users::email).load::<String>(conn)?);
+    }
+    Ok(found)
+}
+
+macro_rules! without_device {
+    ($group:expr) => {{
+        let managed = devices::table
+            .filter(devices::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending]))
+            .select(devices::user_id);
+        let mut query = users::table.filter(users::state.eq(UserState::Active).and(users::id.ne_all(managed))).into_boxed();
+        if let Some(group) = $group {
+            let members = group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id);
+            query = query.filter(users::id.eq_any(members));
+        }
+        query
+    }};
+}
+
+/// Those who take part and have no device under management, oldest first; of one group or of all.
+///
+/// # Errors
+/// Those of the database.
+pub fn without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<Vec<(UserId, String, String)>, Error> {
+    Ok(without_device!(group).order(users::id.asc()).select((users::id, users::email, users::name)).load(conn)?)
+}
+
+/// How many those are.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<i64, Error> {
+    Ok(without_device!(group).count().get_result(conn)?)
 }
 
 /// How many users hold this role and take part.

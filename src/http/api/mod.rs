@@ -8,6 +8,7 @@ pub mod audit;
 pub mod devices;
 pub mod error;
 pub mod groups;
+pub mod imports;
 pub mod jobs;
 pub mod mails;
 pub mod openapi;
@@ -31,6 +32,12 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .app_data(web::QueryConfig::default().error_handler(error::query_error))
             .app_data(web::PathConfig::default().error_handler(error::path_error))
             .service(resource("/users").get(users::list_users).post(users::create_user))
+            .service(
+                resource("/users/import")
+                    .app_data(web::JsonConfig::default().limit(4 * 1024 * 1024).error_handler(error::json_error))
+                    .post(imports::import_users),
+            )
+            .service(resource("/imports/{id}").get(imports::get_import))
             .service(resource("/users/{id}").get(users::get_user).patch(users::change_user).delete(users::delete_user))
             .service(resource("/users/{id}/invitation").post(users::invite_user))
             .service(resource("/users/{id}/revoke-enrollments").post(users::revoke_enrollments))

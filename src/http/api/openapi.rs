@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{audit, devices, groups, jobs, mails, orders, policies, reports, settings, users, webhooks};
+use super::{audit, devices, groups, imports, jobs, mails, orders, policies, reports, settings, users, webhooks};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -18,6 +18,7 @@ use super::{audit, devices, groups, jobs, mails, orders, policies, reports, sett
     paths(
         users::list_users, users::create_user, users::get_user, users::change_user, users::delete_user, users::invite_user,
         users::revoke_enrollments, users::make_enrollment_profile,
+        imports::import_users, imports::get_import,
         groups::list_groups, groups::create_group, groups::get_group, groups::rename_group, groups::delete_group, groups::add_member,
         groups::remove_member,
         policies::list_policies, policies::create_policy, policies::get_policy, policies::replace_policy, policies::delete_policy,

@@ -86,6 +86,7 @@ pub async fn list_users(caller: Caller, app: web::Data<App>, query: Query<UserQu
         group: paging::optional("group", query.group.as_deref())?,
         text: paging::text("q", query.q)?,
         source: paging::text("source", query.source)?,
+        role: None,
     };
     let page = app
         .read(move |conn| {

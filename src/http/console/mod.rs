@@ -13,7 +13,9 @@ use super::{
     layer::pages::guard_pages,
     problem::{Door, Link, Problem},
 };
-use crate::domain::user::Permission::{self, ManageSettings, ManageUsers, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
+use crate::domain::user::Permission::{
+    self, ManagePolicies, ManageRoles, ManageSettings, ManageUsers, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively,
+};
 
 mod account;
 mod audit;
@@ -21,17 +23,30 @@ mod bulk;
 mod certificates;
 mod device;
 mod device_list;
+mod field;
 mod frame;
+mod group;
+mod groups;
+mod import;
 mod orders;
 mod outbox;
 mod overview;
 mod picture;
+mod policies;
+mod policy;
+mod policy_fields;
+mod policy_words;
+mod progress;
 mod report;
 mod session;
 mod settings;
 mod setup;
 mod show;
 mod tokens;
+mod user;
+mod user_end;
+mod user_form;
+mod user_list;
 mod webhooks;
 
 /// What the console's pages have in common when something went wrong.
@@ -87,6 +102,30 @@ pub const ADDRESSES: &[Address] = &[
         sent(seen(at, orders::get_selective_wipe), orders::post_selective_wipe)
     }),
     both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)),
+    look("/console/users", Read, |at| seen(at, user_list::get_users)),
+    both("/console/users/new", ManageUsers, ManageUsers, |at| sent(seen(at, user_form::get_new), user_form::post_new)),
+    both("/console/users/import", ManageUsers, ManageUsers, |at| sent(seen(at, import::get_import), import::post_import)),
+    look("/console/users/import/{id}", Read, |at| seen(at, progress::get_progress)),
+    both("/console/users/invite", ManageUsers, ManageUsers, |at| sent(seen(at, progress::get_invite), progress::post_invite)),
+    look("/console/users/{id}", Read, |at| seen(at, user::get_user)),
+    both("/console/users/{id}/edit", ManageUsers, ManageUsers, |at| sent(seen(at, user_form::get_edit), user_form::post_edit)),
+    both("/console/users/{id}/role", ManageRoles, ManageRoles, |at| sent(seen(at, user_form::get_role), user_form::post_role)),
+    send("/console/users/{id}/invitation", ManageUsers, |at| sent(at, user::post_invitation)),
+    send("/console/users/{id}/groups/add", ManagePolicies, |at| sent(at, user::post_add_group)),
+    send("/console/users/{id}/groups/remove", ManagePolicies, |at| sent(at, user::post_remove_group)),
+    both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
+    both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
+    look("/console/groups", Read, |at| seen(at, groups::get_groups)),
+    both("/console/groups/new", ManageUsers, ManageUsers, |at| sent(seen(at, groups::get_new), groups::post_new)),
+    look("/console/groups/{id}", Read, |at| seen(at, group::get_group)),
+    both("/console/groups/{id}/rename", ManageUsers, ManageUsers, |at| sent(seen(at, groups::get_rename), groups::post_rename)),
+    both("/console/groups/{id}/delete", ManagePolicies, ManagePolicies, |at| sent(seen(at, group::get_delete), group::post_delete)),
+    send("/console/groups/{id}/members/add", ManagePolicies, |at| sent(at, group::post_add_member)),
+    send("/console/groups/{id}/members/remove", ManagePolicies, |at| sent(at, group::post_remove_member)),
+    look("/console/policies", Read, |at| seen(at, policies::get_policies)),
+    both("/console/policies/new", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_new), policy::post_new)),
+    both("/console/policies/{id}", Read, ManagePolicies, |at| sent(seen(at, policy::get_policy), policy::post_policy)),
+    both("/console/policies/{id}/delete", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_delete), policy::post_delete)),
     look("/console/report", Read, |at| seen(at, report::get_report)),
     look("/console/report.csv", Read, |at| seen(at, report::get_csv)),
     own(both("/console/password", Read, Read, |at| sent(seen(at, account::get_password), account::post_password))),

@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 
-use crate::domain::{
-    access::Decision,
-    command::CommandState,
-    compliance::Status,
-    device::{EnrollmentState, Ownership, Platform},
-    time::Timestamp,
+use crate::{
+    domain::{
+        access::Decision,
+        command::CommandState,
+        compliance::Status,
+        device::{EnrollmentState, Ownership, Platform},
+        time::Timestamp,
+    },
+    store::mails::MailState,
 };
 
 /// A time, for a `time` element.
@@ -131,6 +134,18 @@ pub const fn command_state(state: CommandState) -> Badge {
         CommandState::Expired => ("Expired", "plain"),
         CommandState::Cancelled => ("Withdrawn", "plain"),
         CommandState::AwaitingApproval => ("Needs approval", "care"),
+    };
+    Badge { text, class, word: state.as_str() }
+}
+
+/// The word for where a mail stands.
+#[must_use]
+pub const fn mail(state: MailState) -> Badge {
+    let (text, class) = match state {
+        MailState::Queued => ("Waiting", "care"),
+        MailState::Sent => ("Sent", "good"),
+        MailState::Expired => ("Expired", "plain"),
+        MailState::Failed => ("Failed", "bad"),
     };
     Badge { text, class, word: state.as_str() }
 }

@@ -22,6 +22,8 @@ fn table() -> Vec<Row> {
     vec![
         ("get", "/users", None, ALL),
         ("post", "/users", some(json!({ "email": "new@example.com", "name": "New" })), HELP),
+        ("post", "/users/import", some(json!({ "users": [{ "email": "many@example.com", "name": "Many" }], "invite": true })), HELP),
+        ("get", "/imports/{id}", None, ALL),
         ("get", "/users/{id}", None, ALL),
         ("patch", "/users/{id}", some(json!({ "name": "Other" })), HELP),
         ("patch", "/users/{id}", some(json!({ "role": "administrator" })), ADMIN),

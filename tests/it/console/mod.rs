@@ -1,7 +1,11 @@
 //! The console as a person at it meets it.
 
 mod devices;
+mod groups;
 mod guard;
+mod import;
 mod outbox;
+mod people;
+mod policies;
 mod server;
 mod sign_in;

@@ -13,7 +13,12 @@ use enlist::{
         user::{Role, UserState},
         webhook::DeliveryState,
     },
-    store::{authorities::AuthorityKind, enrollments::Stage, mails::MailState},
+    store::{
+        authorities::AuthorityKind,
+        enrollments::Stage,
+        imports::{ImportKind, ImportState, Outcome},
+        mails::MailState,
+    },
 };
 
 use crate::harness::database::Database;
@@ -166,6 +171,9 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         CommandState,
         MailState,
         DeliveryState
+        ImportKind,
+        ImportState,
+        Outcome
     )
     .into();
     let (sqlite, postgres) = (accepted("sqlite"), accepted("postgres"));
