@@ -4,6 +4,7 @@ use std::{future::Future, pin::Pin};
 
 pub mod folder;
 pub mod message;
+pub mod probe;
 pub mod smtp;
 
 /// A message ready to leave.

@@ -8,7 +8,9 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+pub mod approve;
 pub mod authorities;
+pub mod backup;
 pub mod certify;
 pub mod check_in;
 pub mod command;
@@ -25,6 +27,7 @@ pub mod policy;
 pub mod queue;
 pub mod renew;
 pub mod report;
+pub mod restore;
 pub mod retire;
 pub mod revocation;
 pub mod secrets;

@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{audit, devices, groups, orders, policies, reports, settings, users};
+use super::{approvals, audit, devices, groups, orders, policies, reports, settings, users};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -24,7 +24,7 @@ use super::{audit, devices, groups, orders, policies, reports, settings, users};
         devices::list_devices, devices::get_device, devices::list_commands, devices::get_command, devices::list_timeline,
         devices::get_posture,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
-        orders::order_command,
+        orders::order_command, approvals::approve_command, approvals::cancel_command,
         reports::compliance_report, settings::get_settings, settings::change_settings, audit::list_audit, audit::verify_audit,
     ),
     modifiers(&TokenScheme)
