@@ -19,6 +19,8 @@ package_of() {
     pg_ctl) echo postgresql ;;
     taskset) echo util-linux ;;
     slapd) echo slapd ;;
+    faketime) echo faketime ;;
+    systemd-analyze) echo systemd ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac
 }
