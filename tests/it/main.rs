@@ -17,7 +17,10 @@
 mod api;
 mod apple;
 mod architecture;
+mod backup;
 mod crash;
+mod deploy;
+mod doctor;
 mod harness;
 mod hostile;
 mod portal;
