@@ -22,6 +22,8 @@ package_of() {
     chromium | npm) echo "$1" ;;
     chromedriver) echo chromium-driver ;;
     exim4) echo exim4-daemon-light ;;
+    faketime) echo faketime ;;
+    systemd-analyze) echo systemd ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac
 }

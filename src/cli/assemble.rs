@@ -89,7 +89,11 @@ fn explain_key(error: service::Error) -> anyhow::Error {
         .context("the secrets in the database were sealed under another key: give the key file that belongs to it as secret-key-file")
 }
 
-fn mailer(route: &MailRoute) -> anyhow::Result<Arc<dyn Mailer>> {
+/// The way out for mail.
+///
+/// # Errors
+/// The address of the mail server cannot be used, or the certificates cannot be read; the text names the option.
+pub(super) fn mailer(route: &MailRoute) -> anyhow::Result<Arc<dyn Mailer>> {
     match route {
         MailRoute::Folder(path) => Ok(Arc::new(Folder::new(path.clone()))),
         MailRoute::Smtp(server) => {

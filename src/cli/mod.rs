@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub mod assemble;
+pub mod backup;
+pub mod doctor;
 pub mod init;
 pub mod logging;
+pub mod notify;
 pub mod password;
 pub mod serve;
 pub mod simulate;
@@ -47,6 +50,12 @@ enum Command {
     Simulate(simulate::SimulateCommand),
     /// Print the description of the API
     Openapi,
+    /// Copy everything that cannot be rebuilt into a file, while the server runs
+    Backup(backup::BackupArguments),
+    /// Bring a backup back into an empty place
+    Restore(backup::BackupArguments),
+    /// Check the installation: one line for each part, and a remedy for what is wrong
+    Doctor(doctor::DoctorArguments),
     /// Check that every line of the audit log is as it was written
     VerifyAudit,
 }
@@ -98,6 +107,9 @@ fn dispatch(command: Command, matches: &ArgMatches) -> anyhow::Result<ExitCode> 
             print!("{}", values.describe());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Backup(arguments) => backup::back_up(&config, &arguments),
+        Command::Restore(arguments) => backup::restore(&config, &arguments),
+        Command::Doctor(arguments) => doctor::run(&config, &arguments),
         Command::VerifyAudit => verify_audit(&config),
         Command::Simulate(_) | Command::Openapi => Ok(ExitCode::SUCCESS),
     }

@@ -11,7 +11,7 @@ use actix_web::{App as ActixApp, HttpServer, dev::Server, middleware::from_fn, w
 use anyhow::Context;
 use tokio::sync::watch;
 
-use super::{assemble, logging, tls};
+use super::{assemble, logging, notify::Notifier, tls};
 use crate::{
     config::{Config, Tls},
     domain::time::{Clock, SystemClock},
@@ -97,13 +97,19 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     let (stop, stopped) = watch::channel(false);
     let runner = tokio::spawn(jobs::run(Arc::clone(&app), stopped.clone()));
     let writer = tokio::spawn(jobs::write_behind(Arc::clone(&app), stopped));
-    greet(&config, &app).await?;
 
     let servers: Vec<Server> = [Some(public), device, metrics].into_iter().flatten().collect();
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let running = tokio::spawn(futures_util::future::join_all(servers));
-    wait_for_signal().await?;
+    greet(&config, &app).await?;
+    let notifier = Notifier::from_environment();
+    notifier.ready();
+    tokio::select! {
+        result = wait_for_signal() => result?,
+        () = notifier.stay_alive() => {}
+    }
     tracing::info!("stopping");
+    notifier.stopping();
     shared.stopping.set();
     futures_util::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
     for result in running.await? {
@@ -184,7 +190,10 @@ fn listen(option: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// One server for each SQLite file: a second one would not see what the first has in memory.
-fn lock_database(config: &Config) -> anyhow::Result<Option<std::fs::File>> {
+///
+/// # Errors
+/// Another server runs on it.
+pub(super) fn lock_database(config: &Config) -> anyhow::Result<Option<std::fs::File>> {
     let DatabaseUrl::Sqlite(path) = &config.database_url else { return Ok(None) };
     assemble::private_folders(config)?;
     let name = format!("{path}-server");

@@ -15,6 +15,7 @@ pub(crate) mod oid;
 pub mod revoke;
 pub mod seal;
 pub(crate) mod tlv;
+pub mod vault;
 
 use openssl::{
     error::ErrorStack,

@@ -83,7 +83,18 @@ impl SealKey {
         }
     }
 
-    fn from_hex(text: &str) -> Option<Self> {
+    /// Reads the key from its file, which must be there.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds something else.
+    pub fn load(path: &Path) -> Result<Self, SealError> {
+        let text = std::fs::read_to_string(path).map_err(|source| SealError::File { path: path.to_owned(), source })?;
+        Self::from_hex(text.trim()).ok_or_else(|| SealError::NotAKey(path.to_owned()))
+    }
+
+    /// The key of 64 hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
         if text.len() != 64 || !text.is_ascii() {
             return None;
         }
@@ -94,7 +105,9 @@ impl SealKey {
         Some(Self(key))
     }
 
-    fn to_hex(&self) -> String {
+    /// The key as its file holds it.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
         self.0.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
     }
 

@@ -67,6 +67,12 @@ fn renew_ending(url: &DatabaseUrl, keys: &SealKey, organization: &str, now: Time
     Ok(())
 }
 
+/// Whether these certificates' keys were sealed under this key.
+#[must_use]
+pub fn open_under(kept: &[Authority], keys: &SealKey) -> bool {
+    kept.iter().all(|authority| open(authority, keys).is_ok())
+}
+
 fn missing(kind: AuthorityKind) -> Error {
     Error::internal("reading the server's certificates", format!("{kind} is missing"))
 }

@@ -9,7 +9,9 @@ use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
 mod announce;
+pub mod approve;
 pub mod authorities;
+pub mod backup;
 pub mod census;
 pub mod certify;
 pub mod check_in;
@@ -30,6 +32,7 @@ pub mod policy;
 pub mod queue;
 pub mod renew;
 pub mod report;
+pub mod restore;
 pub mod retire;
 pub mod retry;
 pub mod revocation;

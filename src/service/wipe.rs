@@ -145,8 +145,12 @@ impl App {
     pub(super) fn within_limit(&self, tx: &mut Tx<'_>, actor: &Actor) -> Result<()> {
         audit::lock(tx)?;
         let limit = i64::from(settings::read(tx, &self.default_sender)?.wipe_limit);
-        let ordered =
-            audit::count_since(tx, &actor.name, &["device.wipe", "device.retire"], self.now().plus_seconds(-WINDOW_MINUTES * 60))?;
+        let ordered = audit::count_since(
+            tx,
+            &actor.name,
+            &["device.wipe", "device.retire", "device.approve"],
+            self.now().plus_seconds(-WINDOW_MINUTES * 60),
+        )?;
         if limit == 0 || ordered < limit {
             return Ok(());
         }

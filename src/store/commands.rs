@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// The purposes that end an enrollment: all that a device still gets once its wipe or retirement was ordered.
-const ENDINGS: [Purpose; 4] = [Purpose::SelectiveWipe, Purpose::SelectiveWipeEnd, Purpose::FullWipe, Purpose::Retire];
+pub(super) const ENDINGS: [Purpose; 4] = [Purpose::SelectiveWipe, Purpose::SelectiveWipeEnd, Purpose::FullWipe, Purpose::Retire];
 
 /// One command in the queue.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]

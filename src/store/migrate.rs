@@ -56,12 +56,54 @@ pub fn is_current(conn: &mut Conn) -> Result<bool, Error> {
     Ok(known().iter().all(|version| applied.contains(version)))
 }
 
-fn run_pending(conn: &mut Conn) -> Result<usize, Error> {
+pub(super) fn run_pending(conn: &mut Conn) -> Result<usize, Error> {
     match conn {
         Conn::Sqlite(c) => c.run_pending_migrations(SQLITE).map(|done| done.len()),
         Conn::Postgres(c) => c.run_pending_migrations(POSTGRES).map(|done| done.len()),
     }
     .map_err(|error| Error::Migration(format!("a migration failed: {error}")))
+}
+
+/// Runs those of the missing steps that are listed: what a backup is filled into has the schema that the backup was made from.
+///
+/// # Errors
+/// A step fails, or the database has steps already that the list lacks.
+pub(super) fn forward_to(conn: &mut Conn, steps: &[String]) -> Result<(), Error> {
+    lock(conn)?;
+    let result = on_backend!(&mut *conn, |c| c.setup()).map_err(Error::from).and_then(|_| run_listed(conn, steps));
+    unlock(conn);
+    result
+}
+
+fn run_listed(conn: &mut Conn, steps: &[String]) -> Result<(), Error> {
+    let present = applied(conn)?;
+    if present.iter().any(|step| !steps.contains(step)) {
+        return Err(Error::Migration("the database has a newer schema than the backup; use an empty one".into()));
+    }
+    macro_rules! run {
+        ($conn:expr, $migrations:expr) => {{
+            let missing = $conn.pending_migrations($migrations).map_err(|error| failed(&error))?;
+            for migration in missing.iter().filter(|migration| steps.contains(&migration.name().version().as_owned().to_string())) {
+                $conn.run_migration(migration).map_err(|error| failed(&error))?;
+            }
+        }};
+    }
+    match conn {
+        Conn::Sqlite(c) => run!(c, SQLITE),
+        Conn::Postgres(c) => run!(c, POSTGRES),
+    }
+    Ok(())
+}
+
+fn failed(error: &impl std::fmt::Display) -> Error {
+    Error::Migration(format!("a migration failed: {error}"))
+}
+
+/// The first of these steps that this program does not know: whoever ran it was newer.
+#[must_use]
+pub fn unknown_among(steps: &[String]) -> Option<String> {
+    let known = known();
+    steps.iter().find(|step| !known.contains(step)).cloned()
 }
 
 fn refuse_newer(conn: &mut Conn) -> Result<(), Error> {
@@ -80,6 +122,40 @@ fn known() -> Vec<String> {
     let migrations: Vec<Box<dyn diesel::migration::Migration<diesel::sqlite::Sqlite>>> =
         MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE).unwrap_or_default();
     migrations.iter().map(|migration| migration.name().version().as_owned().to_string()).collect()
+}
+
+/// The steps that were run, asked for in a way that changes nothing: diesel's own way makes the list where there is none.
+///
+/// # Errors
+/// The database cannot be asked.
+pub fn steps(conn: &mut Conn) -> Result<Vec<String>, Error> {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        version: String,
+    }
+    #[derive(diesel::QueryableByName)]
+    struct Counted {
+        #[diesel(sql_type = BigInt)]
+        number: i64,
+    }
+    let is_there = match conn {
+        Conn::Sqlite(_) => "SELECT count(*) AS number FROM sqlite_schema WHERE name = '__diesel_schema_migrations'",
+        Conn::Postgres(_) => "SELECT count(*) AS number FROM pg_class WHERE oid = to_regclass('__diesel_schema_migrations')",
+    };
+    let lists: Counted = on_backend!(&mut *conn, |c| sql_query(is_there).get_result(c))?;
+    if lists.number == 0 {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT CAST(version AS TEXT) AS version FROM __diesel_schema_migrations ORDER BY version";
+    let steps: Vec<Step> = on_backend!(conn, |c| sql_query(sql).load(c))?;
+    Ok(steps.into_iter().map(|step| step.version).collect())
+}
+
+/// Whether these are all steps that this program knows.
+#[must_use]
+pub fn are_all(steps: &[String]) -> bool {
+    known().iter().all(|step| steps.contains(step))
 }
 
 fn applied(conn: &mut Conn) -> Result<Vec<String>, Error> {

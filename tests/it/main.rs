@@ -17,9 +17,12 @@
 mod api;
 mod apple;
 mod architecture;
+mod backup;
 mod browser;
 mod console;
 mod crash;
+mod deploy;
+mod doctor;
 mod harness;
 mod hostile;
 mod mail;

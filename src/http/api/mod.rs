@@ -4,6 +4,7 @@
 
 use actix_web::{HttpResponse, web};
 
+pub mod approvals;
 pub mod audit;
 pub mod devices;
 pub mod error;
@@ -51,6 +52,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}").get(devices::get_device))
             .service(resource("/devices/{id}/commands").get(devices::list_commands).post(orders::order_command))
             .service(resource("/devices/{id}/commands/{command}").get(devices::get_command))
+            .service(resource("/devices/{id}/commands/{command}/approve").post(approvals::approve_command))
+            .service(resource("/devices/{id}/commands/{command}/cancel").post(approvals::cancel_command))
             .service(resource("/devices/{id}/timeline").get(devices::list_timeline))
             .service(resource("/devices/{id}/posture").get(devices::get_posture))
             .service(resource("/devices/{id}/wipe").post(orders::wipe_device))

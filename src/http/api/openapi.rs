@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{audit, devices, groups, imports, jobs, mails, orders, policies, reports, settings, users, webhooks};
+use super::{approvals, audit, devices, groups, imports, jobs, mails, orders, policies, reports, settings, users, webhooks};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -25,11 +25,11 @@ use super::{audit, devices, groups, imports, jobs, mails, orders, policies, repo
         devices::list_devices, devices::get_device, devices::list_commands, devices::get_command, devices::list_timeline,
         devices::get_posture,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
-        orders::order_command,
         mails::list_mails, mails::get_mail, mails::retry_mail, mails::retry_failed_mails, mails::send_test_mail,
         jobs::list_jobs, jobs::retry_job,
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
         webhooks::test_webhook, webhooks::list_deliveries,
+        orders::order_command, approvals::approve_command, approvals::cancel_command,
         reports::compliance_report, settings::get_settings, settings::change_settings, audit::list_audit, audit::verify_audit,
     ),
     modifiers(&TokenScheme)

@@ -39,7 +39,7 @@ pub struct Ordered {
     pub command: OrderedCommand,
 }
 
-fn accepted(command: QueuedCommand) -> HttpResponse {
+pub(super) fn accepted(command: QueuedCommand) -> HttpResponse {
     HttpResponse::Accepted().json(Ordered { command: OrderedCommand { id: command.id, kind: command.kind, state: command.state } })
 }
 

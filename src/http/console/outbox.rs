@@ -89,6 +89,7 @@ struct MailRow {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that is shown or not")]
 struct OutboxView {
     tabs: Vec<Tab>,
     state: String,

@@ -51,6 +51,8 @@ fn table() -> Vec<Row> {
         ("post", "/devices/{id}/commands", some(json!({ "kind": "security_info" })), HELP),
         ("post", "/devices/{id}/commands", some(json!({ "kind": "remove_profile", "identifier": "x" })), ADMIN),
         ("get", "/devices/{id}/commands/{command}", None, ALL),
+        ("post", "/devices/{id}/commands/{command}/approve", None, HELP),
+        ("post", "/devices/{id}/commands/{command}/cancel", None, HELP),
         ("get", "/devices/{id}/timeline", None, ALL),
         ("get", "/devices/{id}/posture", None, ALL),
         ("post", "/devices/{id}/wipe", wipe("selective"), HELP),

@@ -4,7 +4,7 @@ use std::{
     net::TcpListener,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use openssl::x509::X509;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
-use super::{database::Database, folder::TempFolder};
+use super::{actors::Admin, database::Database, folder::TempFolder};
 
 /// How long a server may take until it is ready. Far more than it needs; whoever cares measures.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,6 +24,8 @@ pub struct Installation {
     database: Database,
     port: u16,
     token: String,
+    /// How the world calls it, where that is not its own port.
+    address: Option<String>,
 }
 
 impl Installation {
@@ -39,7 +41,38 @@ impl Installation {
 
     /// A data folder with nothing in it.
     pub fn bare(database: Database) -> Self {
-        Self { folder: TempFolder::new("data"), database, port: free_port(), token: String::new() }
+        Self { folder: TempFolder::new("data"), database, port: free_port(), token: String::new(), address: None }
+    }
+
+    /// Gives the installation another public address: that of a proxy on this machine, which is believed.
+    pub fn behind(mut self, address: &str) -> Self {
+        self.address = Some(address.to_owned());
+        self
+    }
+
+    /// A place for the same server after everything else was lost: its port, its administrator's token, and nothing more.
+    pub fn successor(&self, database: Database) -> Self {
+        let folder = TempFolder::new("data");
+        Self { folder, database, port: self.port, token: self.token.clone(), address: self.address.clone() }
+    }
+
+    /// Runs a command of the binary to its end, with this on its standard input.
+    pub fn run(&self, words: &[&str], input: &str) -> Output {
+        let mut command = self.command(words);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        // A command that refuses its words does not read them.
+        drop(std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()));
+        child.wait_with_output().unwrap()
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// An administrator who looks at refusals too.
+    pub fn admin(&self) -> Admin {
+        Admin::new(format!("http://127.0.0.1:{}", self.port), Some(self.token.clone()))
     }
 
     /// Runs a command of the binary and gives what it printed.
@@ -61,7 +94,11 @@ impl Installation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_enlist"));
         command.env_clear().current_dir(self.folder.path()).args(words).arg("--data-dir").arg(self.folder.path());
         command.args(["--database-url", self.database.url_text(), "--tls", "off", "--device-listen", "off"]);
-        command.args(["--listen", &format!("127.0.0.1:{port}"), "--public-url", &self.base().origin().ascii_serialization()]);
+        let address = self.address.clone().unwrap_or_else(|| self.base().origin().ascii_serialization());
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--public-url", &address]);
+        if self.address.is_some() {
+            command.args(["--trusted-proxies", "127.0.0.1"]);
+        }
         command
     }
 

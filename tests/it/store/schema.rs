@@ -170,7 +170,7 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         Purpose,
         CommandState,
         MailState,
-        DeliveryState
+        DeliveryState,
         ImportKind,
         ImportState,
         Outcome
