@@ -58,6 +58,8 @@ pub struct Config {
     pub mail: MailRoute,
     /// Apple's push service.
     pub apns_url: String,
+    /// Who may vouch for it besides those that the system trusts.
+    pub apns_ca: Option<PathBuf>,
     /// Proxies whose headers are believed.
     pub trusted_proxies: Networks,
     /// Whether the log is JSON.
@@ -90,6 +92,7 @@ impl Config {
             tls,
             mail: read_mail(values)?,
             apns_url: values.get("apns-url").unwrap_or_default().trim_end_matches('/').to_owned(),
+            apns_ca: values.get("apns-ca").map(PathBuf::from),
             trusted_proxies: values.parse("trusted-proxies")?,
             is_log_json: match values.get("log") {
                 Some("json") => true,

@@ -87,4 +87,6 @@ uuid_id! {
     JobId,
     /// One line of a device's timeline.
     EventId,
+    /// A push certificate, or the request for one.
+    PushCertificateId,
 }

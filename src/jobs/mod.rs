@@ -1,20 +1,22 @@
-//! What happens after a commit: takes jobs from the table, one after the other, and does them.
+//! What happens after a commit: takes jobs from the table, one after the other, and does them. Pushes have a runner of their own.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
+pub mod push;
+
 use crate::{
     domain::id::{MailId, PolicyId},
-    service::{App, Error, outbox, policy},
+    service::{App, Error, outbox, policy, push as pushes},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
-/// The kinds that this server does. Pushes wait in the table until a server can send them.
-pub const KINDS: &[&str] = &[outbox::JOB, policy::ROLLOUT, SWEEP];
+/// The kinds that are done here, one after the other.
+pub const KINDS: &[&str] = &[outbox::JOB, policy::ROLLOUT, pushes::BACKLOG, SWEEP];
 /// Seconds for which a job is claimed.
 const LEASE_SECONDS: i64 = 120;
 /// Seconds between two sweeps.
@@ -120,6 +122,7 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
     let result = match job.kind.as_str() {
         outbox::JOB => send_mail(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
+        pushes::BACKLOG => push_backlog(app).await,
         SWEEP => sweep(app).await,
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
     };
@@ -141,12 +144,19 @@ async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+async fn push_backlog(app: &Arc<App>) -> anyhow::Result<Outcome> {
+    let devices = app.push_backlog().await?;
+    tracing::info!(devices, "devices for which something waits are being woken");
+    Ok(Outcome::Done)
+}
+
 async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     let evaluated = app.evaluate_due(SWEEP_DEVICES).await?;
     let asked = app.refresh_due(SWEEP_DEVICES).await?;
     app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.forget_old().await?;
+    app.watch_push_certificate().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))
 }

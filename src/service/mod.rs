@@ -22,6 +22,10 @@ pub mod invite;
 pub mod ota;
 pub mod outbox;
 pub mod policy;
+pub mod push;
+pub mod push_certificate;
+pub mod push_health;
+pub mod push_request;
 pub mod queue;
 pub mod renew;
 pub mod report;
@@ -39,6 +43,7 @@ pub mod wipe;
 pub use error::{Error, Result};
 
 use crate::{
+    apple::apns::Apns,
     domain::time::{Clock, Timestamp},
     mail::Mailer,
     pki::seal::SealKey,
@@ -52,6 +57,7 @@ pub struct App {
     authorities: authorities::Authorities,
     clock: Arc<dyn Clock>,
     mailer: Arc<dyn Mailer>,
+    pusher: push::Pusher,
     /// How the world calls this server; no slash at the end.
     public_url: String,
     /// Where mails come from while nobody has set it.
@@ -82,6 +88,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where mail goes.
     pub mailer: Arc<dyn Mailer>,
+    /// Apple's push service.
+    pub apns: Apns,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
 }
@@ -98,6 +106,7 @@ impl App {
             authorities: parts.authorities,
             clock: parts.clock,
             mailer: parts.mailer,
+            pusher: push::Pusher::new(parts.apns),
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),

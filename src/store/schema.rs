@@ -512,6 +512,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Table `push_certificates`.
+    push_certificates (id) {
+        /// Column `id`.
+        id -> Binary,
+        /// Column `key_hash`.
+        key_hash -> Binary,
+        /// Column `sealed_key`.
+        sealed_key -> Binary,
+        /// Column `requested_by`.
+        requested_by -> Text,
+        /// Column `requested_at`.
+        requested_at -> BigInt,
+        /// Column `certificate`.
+        certificate -> Nullable<Binary>,
+        /// Column `topic`.
+        topic -> Nullable<Text>,
+        /// Column `not_after`.
+        not_after -> Nullable<BigInt>,
+        /// Column `imported_by`.
+        imported_by -> Nullable<Text>,
+        /// Column `imported_at`.
+        imported_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));

@@ -21,5 +21,6 @@ mod crash;
 mod harness;
 mod hostile;
 mod portal;
+mod push;
 mod scep;
 mod store;

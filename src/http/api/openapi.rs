@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{audit, devices, groups, orders, policies, reports, settings, users};
+use super::{audit, devices, groups, orders, policies, push_certificate, reports, settings, users};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -25,7 +25,9 @@ use super::{audit, devices, groups, orders, policies, reports, settings, users};
         devices::get_posture,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
         orders::order_command,
-        reports::compliance_report, settings::get_settings, settings::change_settings, audit::list_audit, audit::verify_audit,
+        reports::compliance_report, settings::get_settings, settings::change_settings,
+        push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
+        audit::list_audit, audit::verify_audit,
     ),
     modifiers(&TokenScheme)
 )]

@@ -60,6 +60,9 @@ fn table() -> Vec<Row> {
         ("get", "/reports/compliance", None, ALL),
         ("get", "/settings", None, ALL),
         ("patch", "/settings", some(json!({ "refresh_hours": 6 })), ADMIN),
+        ("get", "/push-certificate", None, ALL),
+        ("put", "/push-certificate", some(json!({ "certificate": "" })), ADMIN),
+        ("post", "/push-certificate/request", some(json!({ "email": "it@example.com" })), ADMIN),
         ("get", "/audit", None, AUDIT),
         ("get", "/audit/verification", None, AUDIT),
     ]
