@@ -118,7 +118,8 @@ impl App {
         const NOBODY: Pushed = Pushed::Finished { is_delivered: false };
         let Some(Known { enrollment, certificate }) = self.read(move |conn| known(conn, id)).await? else { return Ok(NOBODY) };
         let now = self.now();
-        let (Some(token), Some(magic), Some(topic)) = (enrollment.push_token.clone(), enrollment.push_magic.clone(), certificate.topic.clone())
+        let (Some(token), Some(magic), Some(topic)) =
+            (enrollment.push_token.clone(), enrollment.push_magic.clone(), certificate.topic.clone())
         else {
             return Ok(NOBODY);
         };

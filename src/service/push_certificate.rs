@@ -64,7 +64,8 @@ fn days_left(end: Timestamp, now: Timestamp) -> i64 {
 
 /// What an administrator should do about the certificate.
 fn warning(end: Option<Timestamp>, health: &PushHealth, now: Timestamp) -> Option<String> {
-    const RENEW: &str = "Renew it at https://identity.apple.com/pushcert with the Apple account that it was made with, and import the new one.";
+    const RENEW: &str =
+        "Renew it at https://identity.apple.com/pushcert with the Apple account that it was made with, and import the new one.";
     let Some(end) = end else {
         return Some("There is no push certificate, so no Apple device is woken. Ask for one, and import it.".into());
     };
@@ -165,7 +166,8 @@ impl App {
                 imported_at: None,
             },
             (None, None) => {
-                let why = "belongs to no request that was made here: import the answer to the latest request, or add its private key to the file";
+                let why =
+                    "belongs to no request that was made here: import the answer to the latest request, or add its private key to the file";
                 return Err(Error::invalid("certificate", why));
             }
         };

@@ -54,7 +54,8 @@ impl Failure {
     fn of_text(text: String) -> Self {
         let lower = text.to_lowercase();
         let is_alert = lower.contains("alert");
-        let signs = ["certificate", "unknown ca", "access denied"];
+        // A certificate of an authority with a well-known name that it did not sign is a decrypt error.
+        let signs = ["certificate", "unknown ca", "access denied", "decrypt error"];
         if is_alert && signs.iter().any(|sign| lower.contains(sign)) { Self::Rejected(text) } else { Self::Unreachable(text) }
     }
 }
@@ -190,6 +191,7 @@ mod tests {
             "error:0A000415:SSL routines:ssl3_read_bytes:ssl/tls alert certificate expired:SSL alert number 45",
             "connection error: tlsv1 alert unknown ca",
             "tlsv13 alert certificate required",
+            "tlsv1 alert decrypt error",
         ] {
             assert!(matches!(of(text), Failure::Rejected(_)), "{text}");
         }

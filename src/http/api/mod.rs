@@ -52,9 +52,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
             .service(
-                resource("/push-certificate")
-                    .get(push_certificate::get_push_certificate)
-                    .put(push_certificate::import_push_certificate),
+                resource("/push-certificate").get(push_certificate::get_push_certificate).put(push_certificate::import_push_certificate),
             )
             .service(resource("/push-certificate/request").post(push_certificate::request_push_certificate))
             .service(resource("/audit").get(audit::list_audit))

@@ -70,11 +70,7 @@ pub async fn import_push_certificate(
 
 /// Makes a key and asks for a push certificate for it.
 #[utoipa::path(post, path = "/api/v1/push-certificate/request", request_body = RequestBody, responses((status = 201, body = RequestView), (status = 400, body = Problem)), tag = "settings", security(("token" = [])))]
-pub async fn request_push_certificate(
-    caller: Caller,
-    app: web::Data<App>,
-    body: web::Json<RequestBody>,
-) -> Result<HttpResponse, ApiError> {
+pub async fn request_push_certificate(caller: Caller, app: web::Data<App>, body: web::Json<RequestBody>) -> Result<HttpResponse, ApiError> {
     caller.must(Permission::ManageSettings)?;
     let body = body.into_inner();
     let vendor = match (body.vendor_certificate, body.vendor_key) {

@@ -61,7 +61,6 @@ pub struct Received {
     pub topic: String,
     pub magic: String,
     pub expiration: i64,
-    pub connection: usize,
     pub answer: u16,
 }
 
@@ -188,7 +187,7 @@ impl Drop for Apns {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The authority that signs push certificates; the same in all tests.
@@ -238,7 +237,7 @@ pub fn certificate_between(topic: &str, from: Timestamp, until: Timestamp) -> Id
 /// A push certificate that this service does not accept: somebody else signed it.
 pub fn foreign_certificate(topic: &str) -> Identity {
     let (key, now) = (push_key().clone(), SystemClock.now());
-    let stranger = ca::create_authority("Pushes", now).unwrap();
+    let stranger = ca::create_authority("Strangers", now).unwrap();
     Identity { certificate: issue(&key, topic, &stranger, now.plus_days(-1), now.plus_days(365)), key }
 }
 
@@ -263,7 +262,8 @@ fn acceptor(server: &Identity) -> SslAcceptor {
     builder.set_private_key(&server.key).unwrap();
     builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
     builder.cert_store_mut().add_cert(authority().certificate.clone()).unwrap();
-    builder.set_alpn_select_callback(|_, offered| openssl::ssl::select_next_proto(b"\x02h2", offered).ok_or(openssl::ssl::AlpnError::NOACK));
+    builder
+        .set_alpn_select_callback(|_, offered| openssl::ssl::select_next_proto(b"\x02h2", offered).ok_or(openssl::ssl::AlpnError::NOACK));
     builder.build()
 }
 
@@ -281,11 +281,7 @@ async fn serve(tcp: TcpStream, acceptor: SslAcceptor, state: Arc<Mutex<State>>, 
     }
     let peer = tls.ssl().peer_certificate().expect("a client certificate was asked for");
     let topic = peer.subject_name().entries_by_nid(Nid::USERID).next().unwrap().data().to_string().unwrap();
-    let number = {
-        let mut state = state.lock().unwrap();
-        state.connections += 1;
-        state.connections
-    };
+    state.lock().unwrap().connections += 1;
     let Ok(mut connection) = h2::server::Builder::new().max_concurrent_streams(500).handshake::<_, Bytes>(tls).await else { return };
     let (fate, mut fates) = mpsc::unbounded_channel();
     let mut requests = tokio::task::JoinSet::new();
@@ -293,7 +289,7 @@ async fn serve(tcp: TcpStream, acceptor: SslAcceptor, state: Arc<Mutex<State>>, 
         tokio::select! {
             accepted = connection.accept() => {
                 let Some(Ok((request, respond))) = accepted else { return };
-                let visit = Visit { topic: topic.clone(), number, state: Arc::clone(&state), released: released.clone(), fate: fate.clone() };
+                let visit = Visit { topic: topic.clone(), state: Arc::clone(&state), released: released.clone(), fate: fate.clone() };
                 requests.spawn(visit.answer(request, respond));
             }
             Some(fate) = fates.recv() => match fate {
@@ -308,7 +304,6 @@ async fn serve(tcp: TcpStream, acceptor: SslAcceptor, state: Arc<Mutex<State>>, 
 /// One request on its way.
 struct Visit {
     topic: String,
-    number: usize,
     state: Arc<Mutex<State>>,
     released: watch::Receiver<bool>,
     fate: mpsc::UnboundedSender<Fate>,
@@ -376,7 +371,7 @@ impl Visit {
             Answer::Hang(_) | Answer::Cut | Answer::GoAway => 0,
         };
         let expiration = header("apns-expiration").parse().unwrap_or_default();
-        state.received.push(Received { token, topic: header("apns-topic"), magic, expiration, connection: self.number, answer: status });
+        state.received.push(Received { token, topic: header("apns-topic"), magic, expiration, answer: status });
         answer
     }
 }

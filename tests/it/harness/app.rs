@@ -154,8 +154,10 @@ impl Drop for TestApp {
             return;
         }
         let url = self.database.url();
-        let left: Vec<Job> =
-            all_jobs(&url).into_iter().filter(|job| jobs::KINDS.contains(&job.kind.as_str()) && !COMES_LATER.contains(&job.key.as_str())).collect();
+        let left: Vec<Job> = all_jobs(&url)
+            .into_iter()
+            .filter(|job| jobs::KINDS.contains(&job.kind.as_str()) && !COMES_LATER.contains(&job.key.as_str()))
+            .collect();
         assert!(left.is_empty(), "jobs were left undone: {left:?}");
         let found = store::write_once::<_, store::Error>(&url, |tx| audit::verify(tx)).unwrap();
         assert_eq!(found.broken_at, None, "the audit log was changed");

@@ -54,8 +54,8 @@ async fn a_command_wakes_the_phone_which_comes_and_obeys(db: Database) {
 
     assert_eq!(phone.obey_all().await, ["DeviceLock"]);
     assert_eq!(stage.admin.command_state(&device, &lock).await["state"], "acknowledged");
-    let state = stage.state().await;
-    assert!(state["last_delivered_at"].is_string() && state["last_error"].is_null() && state["warning"].is_null(), "{state}");
+    let shown = stage.state().await;
+    assert!(shown["last_delivered_at"].is_string() && shown["last_error"].is_null() && shown["warning"].is_null(), "{shown}");
 }
 
 async fn many_commands_are_one_push(db: Database) {
@@ -94,8 +94,8 @@ async fn without_a_certificate_nothing_is_enqueued_and_the_import_wakes_those_fo
     let ((phone, device), (idle, _)) = (stage.phone(0).await, stage.phone(1).await);
     // Under another topic the phones are as far away as without a certificate.
     let other = "com.apple.mgmt.External.other";
-    let state = stage.force(&apns::pem(&apns::certificate(other))).await;
-    assert_eq!((&state["topic"], &state["devices_with_other_topic"]), (&json!(other), &json!(2)));
+    let shown = stage.force(&apns::pem(&apns::certificate(other))).await;
+    assert_eq!((&shown["topic"], &shown["devices_with_other_topic"]), (&json!(other), &json!(2)));
     stage.admin.order(&device, "lock").await;
     assert_eq!(stage.waiting(), 0);
     stage.app.work().await;
@@ -179,11 +179,8 @@ mod token {
         let runner = stage.run();
         stage.apns.wait_for(&old, 1).await;
         let new = vec![7; 32];
-        let keys = [
-            ("Topic", Plist::String(TOPIC.into())),
-            ("Token", Plist::Data(new.clone())),
-            ("PushMagic", Plist::String("another".into())),
-        ];
+        let keys =
+            [("Topic", Plist::String(TOPIC.into())), ("Token", Plist::Data(new.clone())), ("PushMagic", Plist::String("another".into()))];
         assert_eq!(phone.check_in("TokenUpdate", keys).await.status, 200);
         stage.apns.release();
         stage.apns.wait_for(&new, 1).await;

@@ -29,12 +29,12 @@ async fn while_apple_is_out_of_reach_commands_wait_and_one_push_follows_for_each
     for _ in 0..3 {
         stage.let_wait_be_over();
         stage.app.work().await;
-        stage.admin.order(&other_device, "refresh").await;
+        stage.admin.command(&other_device, &json!({ "kind": "security_info" })).await;
     }
     assert_eq!(stage.waiting(), 2);
     assert!(stage.app.jobs("push").iter().all(|job| job.dead_at.is_none()));
-    let state = stage.state().await;
-    assert!(text(&state["last_error"], "why").contains("refused") && state["rejected"].is_null(), "{state}");
+    let shown = stage.state().await;
+    assert!(text(&shown["last_error"], "why").contains("refused") && shown["rejected"].is_null(), "{shown}");
 
     // The command is there when the phone comes by itself.
     assert_eq!(stage.admin.command_state(&device, &lock).await["state"], "queued");
@@ -82,8 +82,8 @@ async fn while_apple_is_overloaded_everybody_waits_as_long_as_it_says(db: Databa
         tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
         assert_eq!((stage.pushes(&phone), stage.pushes(&other), stage.waiting()), (before.0 + 1, before.1, 2));
         runner.stop().await;
-        let state = stage.state().await;
-        assert_eq!(text(&state["last_error"], "why"), format!("{status} {reason}"));
+        let shown = stage.state().await;
+        assert_eq!(text(&shown["last_error"], "why"), format!("{status} {reason}"));
 
         stage.let_wait_be_over();
         stage.app.work().await;
@@ -102,8 +102,8 @@ async fn a_certificate_that_apple_refuses_raises_an_alarm_and_stops_pushes_until
     while stage.state().await["rejected"].is_null() {
         assert!(began.elapsed().as_secs() < 60, "the administrator is told within a minute");
     }
-    let state = stage.state().await;
-    assert!(text(&state, "warning").contains("403 BadCertificate"), "{state}");
+    let shown = stage.state().await;
+    assert!(text(&shown, "warning").contains("403 BadCertificate"), "{shown}");
     let metrics = stage.admin.metrics().await;
     assert!(metrics.contains("enlist_push_certificate_rejected 1"), "{metrics}");
 
@@ -114,8 +114,8 @@ async fn a_certificate_that_apple_refuses_raises_an_alarm_and_stops_pushes_until
     assert_eq!(other.obey_all().await, ["DeviceLock"], "commands are handed out all the same");
 
     stage.apns.always(Answer::Deliver);
-    let state = stage.import(&apns::pem(&apns::certificate(TOPIC))).await;
-    assert!(state["warning"].is_null() && state["rejected"].is_null(), "{state}");
+    let shown = stage.import(&apns::pem(&apns::certificate(TOPIC))).await;
+    assert!(shown["warning"].is_null() && shown["rejected"].is_null(), "{shown}");
     while enlist::jobs::work_once(&stage.app.app).await.unwrap() {}
     stage.apns.wait_for(phone.device().push_token(), 2).await;
     runner.stop().await;
@@ -129,8 +129,8 @@ async fn a_certificate_that_tls_refuses_raises_the_same_alarm(db: Database) {
     stage.import(&apns::pem(&apns::foreign_certificate(TOPIC))).await;
     stage.admin.order(&device, "lock").await;
     stage.app.work().await;
-    let state = stage.state().await;
-    assert!(text(&state["rejected"], "why").contains("unknown ca"), "{state}");
+    let shown = stage.state().await;
+    assert!(text(&shown["rejected"], "why").contains("unknown ca"), "{shown}");
     assert_eq!((stage.apns.received().len(), stage.waiting()), (0, 1));
     assert_eq!(phone.obey_all().await, ["DeviceLock"]);
     stage.let_wait_be_over();
@@ -170,8 +170,15 @@ async fn connections_that_end_in_the_middle_lose_nothing(db: Database) {
     stage.apns.plan(phone.device().push_token(), &[Answer::LastOne]);
     stage.admin.order(&device, "lock").await;
     stage.app.work().await;
-    stage.admin.order(&other_device, "lock").await;
-    stage.app.work().await;
-    assert_eq!((stage.pushes(&other), stage.waiting(), stage.apns.connections()), (1, 0, connections + 1));
+    let mut sent = 0;
+    while stage.apns.connections() == connections {
+        assert!(sent < 1000, "the connection that was to end is used for ever");
+        // One that overtakes the farewell may still be taken.
+        stage.admin.order(&other_device, "lock").await;
+        stage.app.work().await;
+        sent += 1;
+        assert_eq!((stage.pushes(&other), stage.waiting()), (sent, 0));
+    }
+    assert_eq!(stage.apns.connections(), connections + 1);
     assert_eq!(stage.state().await["last_error"], json!(null), "none of this is trouble");
 }
