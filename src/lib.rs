@@ -5,12 +5,13 @@
 //!    ▲               ├─ service ◄─┬─ jobs
 //!    ├─ pki ◄────────┤            ├─ http
 //!    ├─ apple        │            └─ cli ─► simulator
+//!    ├─ webhook      │
 //!    └─ mail ◄───────┘
 //! config: read by cli, which hands each part its own values
 //! ```
 //!
-//! [`domain`] says what is true, without I/O; [`store`] keeps it, and is the only place with SQL; [`pki`], [`apple`] and
-//! [`mail`] translate; [`service`] does things, one verb in each file, and is the only caller of a writing transaction;
+//! [`domain`] says what is true, without I/O; [`store`] keeps it, and is the only place with SQL; [`pki`], [`apple`],
+//! [`mail`] and [`webhook`] translate; [`service`] does things, one verb in each file, and is the only caller of a writing transaction;
 //! [`http`], [`jobs`] and [`cli`] are who asks. [`simulator`] is the other end of the wire and shares no codec with the rest.
 
 pub mod apple;
@@ -24,3 +25,4 @@ pub mod pki;
 pub mod service;
 pub mod simulator;
 pub mod store;
+pub mod webhook;

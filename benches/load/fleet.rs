@@ -108,7 +108,7 @@ impl Member {
     fn token_update_keys(&self) -> Dictionary {
         dictionary([
             ("AwaitingConfiguration", false.into()),
-            ("PushMagic", format!("magic of {}", self.serial()).into()),
+            ("PushMagic", format!("magic-{}", self.serial()).into()),
             ("Token", Value::Data(self.device.push_token().to_vec())),
             ("UnlockToken", Value::Data(self.device.unlock_token().to_vec())),
         ])

@@ -19,6 +19,7 @@ package_of() {
     pg_ctl) echo postgresql ;;
     taskset) echo util-linux ;;
     slapd) echo slapd ;;
+    exim4) echo exim4-daemon-light ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac
 }

@@ -1,18 +1,19 @@
 //! Puts a server together: migrates the database, reads or makes the keys, and gives the [`App`].
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use openssl::x509::X509;
 
 use crate::{
     apple::apns::{self, Apns, Endpoint},
-    config::{Config, MailRoute},
+    config::{Config, MailRoute, Webhooks},
     domain::time::Clock,
-    mail::{Mailer, folder::Folder},
+    mail::{Mailer, folder::Folder, route::RouteError, smtp::Smtp},
     pki::seal::SealKey,
     service::{self, App, Parts, authorities, settings::Settings},
     store::{self, DatabaseUrl, Store, migrate},
+    webhook::Messenger,
 };
 
 /// How long a database that does not answer yet is waited for.
@@ -42,6 +43,8 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         clock,
         mailer: mailer(&config.mail)?,
         apns: apns(config)?,
+        is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
+        messenger: messenger(&config.webhooks)?,
         public_url: config.public_url.clone(),
     })))
 }
@@ -53,14 +56,14 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
 pub fn private_folders(config: &Config) -> anyhow::Result<()> {
     private_folder(&config.data_dir).with_context(|| format!("data-dir: the folder {} cannot be made", config.data_dir.display()))?;
     if let DatabaseUrl::Sqlite(path) = &config.database_url
-        && let Some(folder) = std::path::Path::new(path).parent()
+        && let Some(folder) = Path::new(path).parent()
     {
         private_folder(folder).with_context(|| format!("database-url: the folder {} cannot be made", folder.display()))?;
     }
     Ok(())
 }
 
-fn private_folder(path: &std::path::Path) -> std::io::Result<()> {
+fn private_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
@@ -92,7 +95,14 @@ fn explain_key(error: service::Error) -> anyhow::Error {
 fn mailer(route: &MailRoute) -> anyhow::Result<Arc<dyn Mailer>> {
     match route {
         MailRoute::Folder(path) => Ok(Arc::new(Folder::new(path.clone()))),
-        MailRoute::Smtp(url) => Ok(Arc::new(crate::mail::smtp::Smtp::new(url).context("smtp-url")?)),
+        MailRoute::Smtp(server) => {
+            let roots = pem("smtp-ca", server.roots.as_deref())?;
+            let smtp = Smtp::new(&server.url, roots.as_deref(), server.patience);
+            Ok(Arc::new(smtp.map_err(|error| {
+                let option = if matches!(error, RouteError::Roots) { "smtp-ca" } else { "smtp-url" };
+                anyhow::Error::new(error).context(option)
+            })?))
+        }
     }
 }
 
@@ -107,4 +117,14 @@ fn apns(config: &Config) -> anyhow::Result<Apns> {
         None => Vec::new(),
     };
     Ok(Apns::new(Endpoint::new(&config.apns_url, roots).context("apns-url")?, apns::PATIENCE))
+}
+
+fn messenger(webhooks: &Webhooks) -> anyhow::Result<Messenger> {
+    let roots = pem("webhook-ca", webhooks.roots.as_deref())?;
+    Messenger::new(&webhooks.allow_private, roots.as_deref()).context("webhook-ca")
+}
+
+/// The certificates in a file that an option names.
+fn pem(option: &'static str, path: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    path.map(|path| std::fs::read(path).with_context(|| format!("{option}: the file {} cannot be read", path.display()))).transpose()
 }

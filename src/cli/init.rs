@@ -37,7 +37,7 @@ pub fn run(config: &Config, arguments: InitArguments) -> anyhow::Result<ExitCode
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     let app = assemble::app_of(config, Arc::new(SystemClock), &arguments.organization)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match runtime.block_on(app.initialize(arguments.organization, &arguments.admin, password))? {
+    match runtime.block_on(app.initialize(super::shell_user(), arguments.organization, &arguments.admin, password))? {
         Initialized::Created => println!("{} is the first administrator. Start the server with: enlist serve", arguments.admin),
         Initialized::Already => println!("There is an administrator already; nothing was changed."),
     }

@@ -8,6 +8,7 @@ pub mod apns;
 pub mod assemble;
 pub mod init;
 pub mod logging;
+pub mod password;
 pub mod serve;
 pub mod simulate;
 pub mod tls;
@@ -35,6 +36,8 @@ enum Command {
     Serve,
     /// Create the database, the CA and the first administrator
     Init(init::InitArguments),
+    /// Give an administrator a new password, whatever else does not work
+    Password(password::PasswordArguments),
     /// Make or take back API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -93,6 +96,7 @@ fn dispatch(command: Command, matches: &ArgMatches) -> anyhow::Result<ExitCode> 
     match command {
         Command::Serve => serve::run(config),
         Command::Init(arguments) => init::run(&config, arguments),
+        Command::Password(arguments) => password::run(&config, &arguments),
         Command::Token(command) => token::run(&config, command),
         Command::Apns(command) => apns::run(&config, command),
         Command::Config => {

@@ -14,10 +14,7 @@ use tokio::sync::watch;
 use super::{assemble, logging, tls};
 use crate::{
     config::{Config, Tls},
-    domain::{
-        time::{Clock, SystemClock},
-        user::Role,
-    },
+    domain::time::{Clock, SystemClock},
     http::{
         self,
         client::PeerCertificate,
@@ -28,7 +25,7 @@ use crate::{
     },
     jobs,
     service::App,
-    store::{DatabaseUrl, users},
+    store::DatabaseUrl,
 };
 
 /// Seconds that requests in flight get when the server stops.
@@ -202,12 +199,15 @@ fn lock_database(config: &Config) -> anyhow::Result<Option<std::fs::File>> {
 
 async fn greet(config: &Config, app: &App) -> anyhow::Result<()> {
     println!("Portal   {}/", config.public_url);
+    println!("Console  {}/console/", config.public_url);
     println!("API      {}/api/docs", config.public_url);
     if let Some(address) = config.device_listen {
         println!("Devices  https://{address}/ (client certificate)");
     }
-    if app.read(|conn| users::count_role(conn, Role::Administrator)).await? == 0 {
-        println!("There is no administrator yet. Create one with: enlist init --organization NAME --admin EMAIL --password-stdin");
+    if app.needs_setup().await? {
+        // It must be told to whoever starts the server and to nobody else: standard output, never the log.
+        println!("Set-up   {}/console/setup/{}", config.public_url, app.setup_secret()?);
+        println!("         There is no administrator yet. Open this address to become the first one; it works until there is one.");
     }
     if config.public_url.starts_with("http:") {
         println!("Warning: the address is not https, so only simulated devices can enroll; real phones will refuse it.");

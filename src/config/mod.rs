@@ -1,6 +1,6 @@
 //! Configuration: from the options as text to a value of the right type for each part of the server.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub mod options;
 
@@ -29,8 +29,28 @@ pub enum Tls {
 pub enum MailRoute {
     /// Into files of this folder.
     Folder(PathBuf),
-    /// To a mail server; the address with user and password.
-    Smtp(String),
+    /// To a mail server.
+    Smtp(MailServer),
+}
+
+/// A mail server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailServer {
+    /// The address with user and password.
+    pub url: String,
+    /// A file with certificates that its own may come from.
+    pub roots: Option<PathBuf>,
+    /// How long it may take to answer.
+    pub patience: Duration,
+}
+
+/// How other systems are told of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Private networks that may be reached.
+    pub allow_private: Networks,
+    /// A file with certificates that theirs may come from.
+    pub roots: Option<PathBuf>,
 }
 
 /// Everything that is configured.
@@ -56,6 +76,8 @@ pub struct Config {
     pub tls: Tls,
     /// Where mail goes.
     pub mail: MailRoute,
+    /// How other systems are told of events.
+    pub webhooks: Webhooks,
     /// Apple's push service.
     pub apns_url: String,
     /// Who may vouch for it besides those that the system trusts.
@@ -91,6 +113,10 @@ impl Config {
             public_url: read_public_url(values)?,
             tls,
             mail: read_mail(values)?,
+            webhooks: Webhooks {
+                allow_private: values.parse("webhook-allow-private")?,
+                roots: values.get("webhook-ca").map(PathBuf::from),
+            },
             apns_url: values.get("apns-url").unwrap_or_default().trim_end_matches('/').to_owned(),
             apns_ca: values.get("apns-ca").map(PathBuf::from),
             trusted_proxies: values.parse("trusted-proxies")?,
@@ -140,7 +166,13 @@ fn read_mail(values: &Values) -> Result<MailRoute, ConfigError> {
     if let Some(folder) = url.strip_prefix("file:") {
         Ok(MailRoute::Folder(folder.into()))
     } else if url.starts_with("smtp://") || url.starts_with("smtps://") {
-        Ok(MailRoute::Smtp(url.to_owned()))
+        let seconds = values.parse("smtp-timeout")?;
+        // Twice this must be over before somebody else may try the same mail.
+        if !(1..=50).contains(&seconds) {
+            return Err(values.invalid("smtp-timeout", "it is a number of seconds from 1 to 50"));
+        }
+        let roots = values.get("smtp-ca").map(PathBuf::from);
+        Ok(MailRoute::Smtp(MailServer { url: url.to_owned(), roots, patience: Duration::from_secs(seconds) }))
     } else {
         Err(values.invalid("smtp-url", "it begins with file:, smtp:// or smtps://"))
     }
@@ -172,6 +204,8 @@ mod tests {
             (vec![("listen", "nowhere")], "listen:"),
             (vec![("log", "xml")], "log: it is either"),
             (vec![("trusted-proxies", "10.0.0.0/33")], "trusted-proxies:"),
+            (vec![("smtp-url", "smtps://mail"), ("smtp-timeout", "51")], "smtp-timeout:"),
+            (vec![("webhook-allow-private", "office")], "webhook-allow-private:"),
         ] {
             let error = read(&flags).unwrap_err().to_string();
             assert!(error.contains(part) && error.ends_with("(it comes from the flag)") || error.contains("tls-certificate"), "{error}");

@@ -47,7 +47,23 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec {
         name: "smtp-url",
         default: None,
-        help: "Where mail goes: file:<folder>, smtp://, or smtps:// with user and password [default: file:<data-dir>/outbox]",
+        help: "Where mail goes: file:<folder>, smtps://user:password@host, or smtp:// for STARTTLS [default: file:<data-dir>/outbox]",
+    },
+    OptionSpec {
+        name: "smtp-ca",
+        default: None,
+        help: "File in PEM with certificates that the mail server's may come from, besides the system's",
+    },
+    OptionSpec { name: "smtp-timeout", default: Some("30"), help: "Seconds that the mail server may take to answer, 1 to 50" },
+    OptionSpec {
+        name: "webhook-allow-private",
+        default: Some(""),
+        help: "Private networks that webhooks may reach, also by http://, separated by commas",
+    },
+    OptionSpec {
+        name: "webhook-ca",
+        default: None,
+        help: "File in PEM with certificates that those of webhooks may come from, besides the system's",
     },
     OptionSpec { name: "apns-url", default: Some("https://api.push.apple.com"), help: "Apple's push service" },
     OptionSpec {

@@ -89,4 +89,12 @@ uuid_id! {
     EventId,
     /// A push certificate, or the request for one.
     PushCertificateId,
+    /// A session of the console.
+    SessionId,
+    /// A sign-in that failed.
+    FailureId,
+    /// A system that is told of events.
+    WebhookId,
+    /// The telling of one event to one system.
+    DeliveryId,
 }

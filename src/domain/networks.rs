@@ -32,6 +32,12 @@ fn read_one(text: &str) -> Result<(IpAddr, u8), NetworkError> {
 }
 
 impl Networks {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether an address is in one of the networks.
     #[must_use]
     pub fn contain(&self, address: IpAddr) -> bool {

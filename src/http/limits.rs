@@ -9,6 +9,8 @@ pub const BODIES: &[(&str, usize)] = &[
     ("/enroll/ota", 256 * 1024),
     ("/enroll/", 16 * 1024),
     ("/api/", 256 * 1024),
+    ("/console/users/import", 2 * 1024 * 1024),
+    ("/console/", 64 * 1024),
     ("", 16 * 1024),
 ];
 

@@ -4,14 +4,18 @@ use actix_web::web;
 
 pub mod api;
 pub mod client;
+pub mod console;
 pub mod device;
 pub mod extract;
 pub mod health;
 pub mod layer;
 pub mod limits;
 pub mod metrics;
+pub mod origin;
 pub mod page;
 pub mod portal;
+pub mod problem;
+pub mod prose;
 
 /// All addresses of the public port.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -24,6 +28,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     device::configure(config);
     // programs
     api::configure(config);
+    // administrators
+    console::configure(config);
     // employees; last, because a link of an invitation may be any word below /enroll
     portal::configure(config);
     config.default_service(web::to(portal::get_nothing));

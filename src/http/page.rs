@@ -77,8 +77,8 @@ pub struct Frame {
 }
 
 #[derive(Serialize)]
-struct Sheet<'a, V> {
-    frame: &'a Frame,
+struct Sheet<'a, F, V> {
+    frame: &'a F,
     assets: &'a str,
     view: &'a V,
 }
@@ -91,7 +91,7 @@ struct Sheet<'a, V> {
 ///
 /// A page that cannot be rendered is a 500 without details; the reason is logged.
 #[must_use]
-pub fn render<V: Serialize>(status: StatusCode, template: &str, frame: &Frame, view: &V, is_https: bool) -> HttpResponse {
+pub fn render<F: Serialize, V: Serialize>(status: StatusCode, template: &str, frame: &F, view: &V, is_https: bool) -> HttpResponse {
     let sheet = Sheet { frame, assets: &ASSETS_VERSION, view };
     let rendered = REGISTRY
         .as_ref()

@@ -5,32 +5,44 @@ use std::{sync::Arc, time::Duration};
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
+mod mail;
 pub mod push;
+mod webhook;
 
 use crate::{
-    domain::id::{MailId, PolicyId},
-    service::{App, Error, outbox, policy, push as pushes},
+    domain::{
+        id::PolicyId,
+        retry::{self, delay_seconds},
+    },
+    service::{App, Error, census, deliver, outbox, policy, push as pushes, queue},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
 /// The kinds that are done here, one after the other.
-pub const KINDS: &[&str] = &[outbox::JOB, policy::ROLLOUT, pushes::BACKLOG, SWEEP];
+pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, pushes::BACKLOG, SWEEP, census::JOB];
+/// The kinds that come back by themselves, after so many seconds.
+const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
 const LEASE_SECONDS: i64 = 120;
+/// Seconds between two counts for the trend.
+const CENSUS_SECONDS: i64 = 3600;
 /// Seconds between two sweeps.
 const SWEEP_SECONDS: i64 = 30;
 /// Devices in one sweep.
 const SWEEP_DEVICES: i64 = 500;
-/// Seconds to wait after each failure; after the last one the job is given up.
-const PATIENCE: [i64; 9] = [5, 30, 120, 600, 1800, 3600, 3600, 3600, 3600];
 
 /// What a job came to.
 enum Outcome {
     Done,
     /// It comes back by itself after so many seconds.
     Again(i64),
+    /// It keeps count of its tries by itself, and is never given up.
+    Later {
+        seconds: i64,
+        why: String,
+    },
     Failed(String),
 }
 
@@ -40,9 +52,11 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         // Asked for again and again: it is one job however often it is enqueued, and it must never be lost.
         if sweep_asked_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
-            sweep_asked_at = Some(Instant::now());
-            if let Err(error) = app.enqueue_recurring(SWEEP, SWEEP_SECONDS).await {
-                tracing::warn!(error = %error, "the sweep could not be enqueued");
+            let is_first = sweep_asked_at.replace(Instant::now()).is_none();
+            for (kind, seconds) in RECURRING {
+                if let Err(error) = app.enqueue_recurring(kind, if is_first { 0 } else { seconds }).await {
+                    tracing::warn!(kind, error = %error, "work that recurs could not be enqueued");
+                }
             }
         }
         match work_once(&app).await {
@@ -84,33 +98,35 @@ pub async fn work_once(app: &Arc<App>) -> Result<bool, Error> {
     match perform(app, &job).await {
         Outcome::Done => app.finish_job(job).await?,
         Outcome::Again(seconds) => {
-            let kind = job.kind.clone();
+            let recurring = RECURRING.iter().find(|(kind, _)| *kind == job.kind);
             app.finish_job(job).await?;
-            if kind == SWEEP {
-                app.enqueue_recurring(SWEEP, seconds).await?;
+            if let Some((kind, _)) = recurring {
+                app.enqueue_recurring(kind, seconds).await?;
             }
         }
+        Outcome::Later { seconds, why } => app.put_off_job(job, why, Some(seconds)).await?,
         Outcome::Failed(why) => put_off(app, job, why).await?,
     }
     Ok(true)
 }
 
 async fn put_off(app: &Arc<App>, job: Job, why: String) -> Result<(), Error> {
-    let tries = usize::try_from(job.attempts).unwrap_or(usize::MAX);
-    let delay = PATIENCE.get(tries.saturating_sub(1)).copied();
+    let delay = (job.attempts < tries(&job.kind)).then(|| delay_seconds(job.attempts, queue::draw()));
     tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, why, "a job failed");
-    if delay.is_none()
-        && job.kind == outbox::JOB
-        && let Ok(MailPayload { mail }) = serde_json::from_str(&job.payload)
-    {
-        app.give_up_mail(mail, why.clone()).await?;
+    if delay.is_none() && job.kind == outbox::JOB {
+        mail::give_up(app, &job, &why).await?;
     }
     app.put_off_job(job, why, delay).await
 }
 
-#[derive(Deserialize)]
-struct MailPayload {
-    mail: MailId,
+/// How often a job of this kind is tried.
+fn tries(kind: &str) -> i32 {
+    match kind {
+        outbox::JOB => retry::MAIL_TRIES,
+        // What waits for a target is counted with the target, and stays as long as there is any.
+        deliver::JOB => i32::MAX,
+        _ => retry::USUAL_TRIES,
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,21 +136,15 @@ struct RolloutPayload {
 
 async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
     let result = match job.kind.as_str() {
-        outbox::JOB => send_mail(app, job).await,
+        outbox::JOB => mail::send(app, job).await,
+        deliver::JOB => webhook::deliver(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
         pushes::BACKLOG => push_backlog(app).await,
         SWEEP => sweep(app).await,
+        census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
     };
     result.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
-}
-
-async fn send_mail(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
-    let MailPayload { mail } = serde_json::from_str(&job.payload)?;
-    Ok(match app.send_mail(mail).await? {
-        outbox::Sent::Finished => Outcome::Done,
-        outbox::Sent::TryAgain(why) => Outcome::Failed(why),
-    })
 }
 
 async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
@@ -157,6 +167,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.forget_old().await?;
     app.watch_push_certificate().await?;
+    app.hasten_mails().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))
 }

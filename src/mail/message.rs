@@ -39,6 +39,13 @@ pub enum Template {
         /// The portal's host, for the browser that fills the code in by itself.
         host: String,
     },
+    /// Shows an administrator that mail arrives.
+    Test {
+        /// The organization's name.
+        organization: String,
+        /// The portal's host.
+        host: String,
+    },
 }
 
 impl Template {
@@ -48,6 +55,7 @@ impl Template {
         match self {
             Self::Invitation { .. } => "invitation",
             Self::Code { .. } => "code",
+            Self::Test { .. } => "test",
         }
     }
 }
@@ -146,7 +154,7 @@ static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
             register_html(&mut templates, concat!($mail, "/html"), include_str!(concat!("templates/", $mail, "/body.html.hbs")));
         )+ };
     }
-    register!("invitation", "code");
+    register!("invitation", "code", "test");
     templates
 });
 
@@ -198,6 +206,12 @@ mod tests {
         });
         assert!(text.contains("@enroll.example.com #12345678"), "{text}");
         assert!(!text.contains("http"), "a mail with a code has no link: {text}");
+    }
+
+    #[test]
+    fn a_test_mail_names_the_server_that_it_comes_from() {
+        let text = text_of(&Template::Test { organization: "Example".into(), host: "enroll.example.com".into() });
+        assert!(text.contains("Subject: Test mail of Example") && text.matches("at enroll.example.com").count() == 2, "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{future::Future, pin::Pin};
 
 pub mod folder;
 pub mod message;
+pub mod route;
 pub mod smtp;
 
 /// A message ready to leave.
@@ -28,6 +29,9 @@ pub enum DeliveryError {
     /// It will never be taken.
     #[error("{0}")]
     Permanent(String),
+    /// The way itself cannot be used, whatever the message: nobody answers, the certificate is wrong, the password is.
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 /// What a delivery gives in the end.
@@ -38,4 +42,9 @@ pub trait Mailer: Send + Sync {
     /// Hands a message over. A message that was handed over may be handed over again after a crash; it has the same
     /// `Message-ID` then.
     fn deliver<'a>(&'a self, message: &'a Outgoing) -> Delivery<'a>;
+
+    /// Whether the way can be used at present. Asked where messages wait because it could not.
+    fn probe(&self) -> Delivery<'_> {
+        Box::pin(async { Ok(()) })
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{App, Error, Result, comply, queue, settings, signers::Fingerprint};
 use crate::{
     apple::{
@@ -16,6 +18,7 @@ use crate::{
         posture::{Fact, Posture, Source},
         time::Timestamp,
         user::UserState,
+        webhook::EventKind,
     },
     store::{
         Tx, certificates, commands,
@@ -198,6 +201,7 @@ impl App {
         comply::seen_now(&mut device, now);
         devices::update(tx, &device)?;
         timeline::record(tx, device_id, now, "enrolled", "The enrollment is complete.", "check-in")?;
+        self.announce(tx, EventKind::DeviceEnrolled, &device, json!({}))?;
         // The policy's profile first, so that the questions that follow are answered with it installed.
         self.reconcile_device(tx, device_id, "enrollment")?;
         if device.state == EnrollmentState::Enrolled { self.ask_for_facts(tx, enrollment, device_id).map(drop) } else { Ok(()) }
@@ -261,6 +265,9 @@ impl App {
         comply::seen_now(&mut device, now);
         devices::update(tx, &device)?;
         timeline::record(tx, id, now, kind, text, cause)?;
+        if state == EnrollmentState::Wiped {
+            self.announce(tx, EventKind::WipeAcknowledged, &device, json!({}))?;
+        }
         self.reconcile_device(tx, id, cause)
     }
 

@@ -100,7 +100,7 @@ pub(super) fn reachable(tx: &mut Tx<'_>, id: DeviceId) -> Result<(Device, Enroll
 }
 
 /// Whether an enrollment allows a command.
-fn may_send(enrollment: &Enrollment, command: &Command) -> Result<()> {
+pub(super) fn may_send(enrollment: &Enrollment, command: &Command) -> Result<()> {
     if command.is_destructive() {
         return Err(Error::Conflict("this command destroys data or ends the management: order a wipe or retire the device instead".into()));
     }

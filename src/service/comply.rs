@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, PoisonError};
 
+use serde_json::json;
+
 use super::{App, Error, Result, queue, settings};
 use crate::{
     apple::profile::{self, Profile},
@@ -18,6 +20,7 @@ use crate::{
         rights::AccessRights,
         time::Timestamp,
         user::UserState,
+        webhook::EventKind,
     },
     pki::cms,
     store::{
@@ -111,6 +114,7 @@ impl App {
         let verdict = evaluate(known.policy.as_ref(), &subject, &known.posture, now);
         let access = decide(AccessSettings::default(), known.user, known.device.state, verdict.status, known.enforcement());
         let device = &mut known.device;
+        let (status_before, access_before) = (device.compliance, device.access);
         if verdict.status != device.compliance {
             let text = verdict
                 .reasons
@@ -127,6 +131,14 @@ impl App {
         device.deadline = verdict.deadline;
         device.evaluate_at = verdict.valid_until;
         device.evaluated_at = Some(now);
+        if verdict.status != status_before {
+            let change = json!({ "before": status_before, "after": verdict.status, "reasons": verdict.reasons, "cause": cause });
+            self.announce(tx, EventKind::VerdictChanged, device, change)?;
+        }
+        if access != access_before {
+            let change = json!({ "before": access_before, "after": access, "cause": cause });
+            self.announce(tx, EventKind::AccessChanged, device, change)?;
+        }
         Ok(())
     }
 

@@ -184,7 +184,13 @@ impl App {
     fn encode(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, queued: &QueuedCommand) -> Result<Option<Vec<u8>>> {
         let (command, token) = self.completed(tx, session, queued.command()?)?;
         match apple::command::encode(&queued.id.to_string().to_uppercase(), &command, token.as_deref()) {
-            Ok(bytes) => Ok(commands::mark_sent(tx, queued.id, self.now())?.then_some(bytes)),
+            Ok(bytes) => {
+                let is_sent = commands::mark_sent(tx, queued.id, self.now())?;
+                if is_sent && queued.times_sent == 0 {
+                    self.announce_sent(tx, device, queued)?;
+                }
+                Ok(is_sent.then_some(bytes))
+            }
             Err(error) => {
                 // It would block everything behind it for ever.
                 let why = format!("the command cannot be sent: {error}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, check_in::end_enrollment, secrets::Secret, settings};
+use super::{App, Error, Result, census::CENSUS_DAYS, check_in::end_enrollment, secrets::Secret, settings};
 use crate::{
     apple::profile::{
         enrollment::{EnrollmentProfile, Mode},
@@ -17,16 +17,19 @@ use crate::{
         enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION},
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
         rights::AccessRights,
+        sign_in::FAILURE_HOURS,
         time::Timestamp,
         user::UserState,
     },
     store::{
         Conn, Tx,
         audit::{self, Entry},
+        census,
         certificates::{self, Challenge},
+        deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        mails,
+        mails, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -271,7 +274,7 @@ impl App {
     }
 
     /// Forgets what has had its time: visits with their codes after a day, rights to a certificate after a week, mails after a
-    /// quarter of a year. Gives how many visits there were.
+    /// quarter of a year, their texts with their point, deliveries of webhooks after a month. Gives how many visits there were.
     ///
     /// # Errors
     /// Those of the database.
@@ -280,6 +283,10 @@ impl App {
         self.write(move |tx| {
             certificates::purge_challenges(tx, now.plus_days(-7))?;
             mails::purge(tx, now.plus_days(-90))?;
+            sessions::purge(tx, now, now.plus_seconds(-FAILURE_HOURS * 3600))?;
+            census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
+            mails::forget_expired(tx, now)?;
+            deliveries::purge(tx, now.plus_days(-30))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await

@@ -8,17 +8,21 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+mod announce;
 pub mod authorities;
+pub mod census;
 pub mod certify;
 pub mod check_in;
 pub mod command;
 pub mod comply;
 pub mod connect;
+pub mod deliver;
 pub mod enroll;
 mod error;
 pub mod groups;
 pub mod identify;
 pub mod invite;
+pub mod offers;
 pub mod ota;
 pub mod outbox;
 pub mod policy;
@@ -30,14 +34,17 @@ pub mod queue;
 pub mod renew;
 pub mod report;
 pub mod retire;
+pub mod retry;
 pub mod revocation;
 pub mod secrets;
 pub mod seen;
 pub mod settings;
 pub mod setup;
+pub mod sign_in;
 pub mod signers;
 pub mod tokens;
 pub mod users;
+pub mod webhooks;
 pub mod wipe;
 
 pub use error::{Error, Result};
@@ -48,6 +55,7 @@ use crate::{
     mail::Mailer,
     pki::seal::SealKey,
     store::{self, Conn, Store, Tx},
+    webhook::Messenger,
 };
 
 /// Everything that the use cases share. One for each server.
@@ -58,6 +66,9 @@ pub struct App {
     clock: Arc<dyn Clock>,
     mailer: Arc<dyn Mailer>,
     pusher: push::Pusher,
+    /// Mail goes into a folder, from where nobody sends it on.
+    is_mail_kept_as_files: bool,
+    messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     public_url: String,
     /// Where mails come from while nobody has set it.
@@ -90,6 +101,10 @@ pub struct Parts {
     pub mailer: Arc<dyn Mailer>,
     /// Apple's push service.
     pub apns: Apns,
+    /// Mail goes into a folder, from where nobody sends it on.
+    pub is_mail_kept_as_files: bool,
+    /// Who tells other systems of events.
+    pub messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
 }
@@ -107,6 +122,8 @@ impl App {
             clock: parts.clock,
             mailer: parts.mailer,
             pusher: push::Pusher::new(parts.apns),
+            is_mail_kept_as_files: parts.is_mail_kept_as_files,
+            messenger: parts.messenger,
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),
@@ -129,6 +146,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// Whether mail goes into a folder, from where nobody sends it on.
+    #[must_use]
+    pub const fn is_mail_kept_as_files(&self) -> bool {
+        self.is_mail_kept_as_files
     }
 
     /// The server's own certificates.

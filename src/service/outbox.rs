@@ -1,12 +1,16 @@
 //! The outbox: mails are written in the transaction that they follow from, and leave afterwards as jobs.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{App, Error, Result, host_of, settings};
 use crate::{
     domain::{
+        audit::Actor,
         id::{MailId, UserId},
         time::Timestamp,
+        user::normalize_address,
     },
     mail::{
         DeliveryError, Outgoing,
@@ -14,6 +18,8 @@ use crate::{
     },
     store::{
         Tx,
+        audit::{self, Entry},
+        backlog,
         jobs::{self, NewJob},
         mails::{self, Mail, MailState},
     },
@@ -22,6 +28,8 @@ use crate::{
 /// The kind of the jobs that send mails.
 pub const JOB: &str = "mail";
 const PURPOSE: &str = "mail";
+/// Most mails that are hastened at once; the next sweep takes those that are left.
+const MOST_HASTENED: i64 = 1000;
 
 /// A mail to be written.
 pub(super) struct NewMail {
@@ -57,10 +65,23 @@ pub(super) fn enqueue(tx: &mut Tx<'_>, app: &App, mail: NewMail) -> Result<MailI
             expires_at: mail.expires_at,
             sent_at: None,
             last_error: None,
+            attempts: 0,
+            is_unreachable: false,
         },
     )?;
-    jobs::enqueue(tx, &NewJob { kind: JOB, key: format!("mail:{id}"), payload: json!({ "mail": id }), delay_seconds: 0 })?;
+    enqueue_sending(tx, id)?;
     Ok(id)
+}
+
+/// Enqueues the job that sends a mail.
+pub(super) fn enqueue_sending(tx: &mut Tx<'_>, id: MailId) -> Result<()> {
+    Ok(jobs::enqueue(tx, &NewJob { kind: JOB, key: job_key(id), payload: json!({ "mail": id }), delay_seconds: 0 })?)
+}
+
+/// The key of the job that sends a mail.
+#[must_use]
+pub fn job_key(id: MailId) -> String {
+    format!("{JOB}:{id}")
 }
 
 /// What became of a mail.
@@ -98,17 +119,35 @@ impl App {
             bytes: self.keys.open(PURPOSE, &sealed)?,
         };
         match self.mailer.deliver(&message).await {
-            Ok(()) => self.finish_mail(id, MailState::Sent, None).await,
+            Ok(()) => self.note_try(id, MailState::Sent, None).await,
             Err(DeliveryError::Permanent(why)) => {
                 tracing::warn!(mail = %id, why, "a mail was refused for good");
-                self.finish_mail(id, MailState::Failed, Some(why)).await
+                self.note_try(id, MailState::Failed, Some(why)).await
             }
-            Err(DeliveryError::Temporary(why)) => {
-                let noted = why.clone();
-                self.write(move |tx| Ok(mails::note_error(tx, id, &noted)?)).await?;
-                Ok(Sent::TryAgain(why))
-            }
+            Err(DeliveryError::Temporary(why)) => self.try_again(id, why, false).await,
+            Err(DeliveryError::Unreachable(why)) => self.try_again(id, why, true).await,
         }
+    }
+
+    async fn try_again(&self, id: MailId, why: String, is_unreachable: bool) -> Result<Sent> {
+        let noted = why.clone();
+        self.write(move |tx| {
+            mails::count_attempt(tx, id)?;
+            Ok(mails::note_error(tx, id, &noted, is_unreachable)?)
+        })
+        .await?;
+        Ok(Sent::TryAgain(why))
+    }
+
+    /// Counts a try that finished a mail.
+    async fn note_try(&self, id: MailId, state: MailState, error: Option<String>) -> Result<Sent> {
+        let now = self.now();
+        self.write(move |tx| {
+            mails::count_attempt(tx, id)?;
+            Ok(mails::finish(tx, id, state, error.as_deref(), now)?)
+        })
+        .await?;
+        Ok(Sent::Finished)
     }
 
     async fn finish_mail(&self, id: MailId, state: MailState, error: Option<String>) -> Result<Sent> {
@@ -123,5 +162,48 @@ impl App {
     /// Those of the database.
     pub async fn give_up_mail(&self, id: MailId, why: String) -> Result<()> {
         self.finish_mail(id, MailState::Failed, Some(why)).await.map(drop)
+    }
+
+    /// Sends at once what waits because the mail server could not be used, if it can be used by now; gives how many mails that are.
+    ///
+    /// The server is asked once, whatever the number of mails: they would otherwise wait for up to an hour after it came back.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn hasten_mails(&self) -> Result<usize> {
+        let waiting = self.read(|conn| mails::unreachable(conn, MOST_HASTENED)).await?;
+        if waiting.is_empty() || self.mailer.probe().await.is_err() {
+            return Ok(0);
+        }
+        let keys: Vec<String> = waiting.into_iter().map(job_key).collect();
+        let count = self.write(move |tx| Ok(backlog::hasten(tx, &keys)?)).await?;
+        self.jobs_waiting.notify_one();
+        Ok(count)
+    }
+
+    /// Sends a mail that shows whether mail arrives. It goes through the outbox as any other.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the address is none.
+    pub async fn send_test_mail(self: &Arc<Self>, actor: Actor, recipient: &str) -> Result<MailId> {
+        let recipient = normalize_address(recipient).map_err(|why| Error::invalid("recipient", why))?;
+        let app = Arc::clone(self);
+        let mail = self
+            .write(move |tx| {
+                let now = app.now();
+                let organization = settings::read(tx, &app.default_sender)?.organization;
+                let template = Template::Test { organization, host: app.portal_host().to_owned() };
+                let mail = NewMail { user: None, recipient: recipient.clone(), template, expires_at: Some(now.plus_days(1)) };
+                let mail = enqueue(tx, &app, mail)?;
+                let detail = json!({ "recipient": recipient });
+                audit::record(
+                    tx,
+                    &Entry { at: now, actor: &actor, action: "mail.test", subject_kind: "mail", subject: mail.to_string(), detail },
+                )?;
+                Ok(mail)
+            })
+            .await?;
+        self.jobs_waiting.notify_one();
+        Ok(mail)
     }
 }

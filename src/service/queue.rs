@@ -28,6 +28,13 @@ pub(super) fn wake(tx: &mut Tx<'_>, enrollment: &Enrollment, delay_seconds: i64)
     Ok(jobs::enqueue(tx, &NewJob { kind: PUSH, key: format!("push:{id}"), payload: json!({ "enrollment": id }), delay_seconds })?)
 }
 
+/// A number that is another one each time, so that what failed together is not tried again together.
+#[must_use]
+pub fn draw() -> u8 {
+    let [first, ..] = *uuid::Uuid::new_v4().as_bytes();
+    first
+}
+
 impl App {
     /// Claims the next job of these kinds for so many seconds.
     ///

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, check_in::end_enrollment, wipe::lock_device};
+use super::{
+    App, Error, Result,
+    check_in::end_enrollment,
+    wipe::{lock_device, may_retire},
+};
 use crate::{
     apple::profile,
     domain::{
@@ -54,12 +58,10 @@ impl App {
     fn retire_one(&self, tx: &mut Tx<'_>, id: DeviceId, actor: &Actor, why: &str) -> Result<Option<QueuedCommand>> {
         let mut device = lock_device(tx, id)?;
         let enrollment = device.enrollment_id.map(|id| enrollments::find_for_update(tx, id)).transpose()?.flatten();
-        let is_blocked = match &enrollment {
-            // A wipe that the device escaped by enrolling anew: letting it go is the way out.
-            Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(tx, enrollment.id)?,
-            _ => false,
-        };
-        let Some(enrollment) = enrollment.filter(|_| device.state == EnrollmentState::Enrolled || is_blocked) else { return Ok(None) };
+        if !may_retire(tx, &device, enrollment.as_ref())? {
+            return Ok(None);
+        }
+        let Some(enrollment) = enrollment else { return Ok(None) };
         commands::cancel_all(tx, enrollment.id, "the device was retired", self.now())?;
         let command = Command::RemoveProfile { identifier: profile::enrollment::identifier(&self.reverse_dns) };
         let queued = self.queue_with_reason(tx, &enrollment, id, &command, Purpose::Retire, why)?;

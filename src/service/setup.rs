@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{App, Error, Result, settings};
 use crate::{
     domain::{
-        audit::{Actor, ActorKind},
+        audit::Actor,
         id::UserId,
         time::Timestamp,
         user::{Role, UserState, normalize_address},
@@ -38,8 +38,15 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] where a value is not usable.
-    pub async fn initialize(self: &std::sync::Arc<Self>, organization: String, email: &str, password: String) -> Result<Initialized> {
-        let email = normalize_address(email).map_err(|why| Error::invalid("admin", why))?;
+    pub async fn initialize(
+        self: &std::sync::Arc<Self>,
+        actor: Actor,
+        organization: String,
+        email: &str,
+        password: String,
+    ) -> Result<Initialized> {
+        settings::check_organization(&organization)?;
+        let email = normalize_address(email).map_err(|why| Error::invalid("email", why))?;
         let app = std::sync::Arc::clone(self);
         if self.read(|conn| users::count_role(conn, Role::Administrator)).await? > 0 {
             return Ok(Initialized::Already);
@@ -64,7 +71,6 @@ impl App {
                 updated_at: now,
             };
             users::insert(tx, &user)?;
-            let actor = Actor { kind: ActorKind::CommandLine, name: "enlist init".into() };
             let detail = json!({ "email": user.email, "role": user.role, "organization": organization });
             audit::record(
                 tx,

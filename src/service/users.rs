@@ -16,7 +16,7 @@ use crate::{
         audit::{self, Entry},
         devices,
         enrollments::{self, Stage},
-        groups,
+        groups, sessions,
         users::{self, User},
     },
 };
@@ -129,6 +129,14 @@ impl App {
                 return Err(taken());
             }
             users::update(tx, &user)?;
+            // Whoever holds the old password, or the old role, must not go on with it.
+            if user.password_hash != before.password_hash
+                || user.role != before.role
+                || user.state != before.state
+                || user.email != before.email
+            {
+                sessions::end_of_user(tx, id, None)?;
+            }
             if user.state != before.state {
                 for device in devices::of_user(tx, id)? {
                     app.reconcile_device(tx, device.id, "the user's state")?;

@@ -13,9 +13,10 @@ use crate::{
         device::{EnrollmentState, WipeRefusal, WipeScope, WipeTarget},
         id::DeviceId,
         rights::AccessRights,
+        webhook::EventKind,
     },
     store::{
-        Tx,
+        self, Conn, Tx,
         audit::{self, Entry},
         certificates,
         commands::{self, QueuedCommand},
@@ -164,6 +165,10 @@ impl App {
             WipeScope::Full => "A full wipe was ordered: the device is reset to its factory state.",
         };
         timeline::record(tx, device.id, now, "wipe_ordered", text, &actor.name)?;
+        // Access was cut meanwhile: the event shows the device as it is now.
+        if let Some(device) = devices::find(tx, device.id)? {
+            self.announce(tx, EventKind::WipeOrdered, &device, json!({ "command": command.id, "scope": order.scope }))?;
+        }
         let detail = json!({ "scope": order.scope, "reason": order.reason, "command": command.id, "serial": device.serial });
         Ok(audit::record(
             tx,
@@ -193,11 +198,22 @@ fn confirm(device: &Device, order: &WipeOrder) -> Result<()> {
     Ok(())
 }
 
+fn may_wipe(tx: &mut Tx<'_>, device: &Device, enrollment: Option<&Enrollment>, scope: WipeScope) -> Result<()> {
+    refusal(tx, device, enrollment, scope)?.map_or(Ok(()), |why| Err(refused(why)))
+}
+
+/// Why a device cannot be wiped this way; `None` where it can.
+///
 /// A wipe that failed on the device may be ordered again, and so may one of a device that was let go and still has its enrollment;
 /// one that is under way may not.
-fn may_wipe(tx: &mut Tx<'_>, device: &Device, enrollment: Option<&Enrollment>, scope: WipeScope) -> Result<()> {
+pub(super) fn refusal(
+    conn: &mut Conn,
+    device: &Device,
+    enrollment: Option<&Enrollment>,
+    scope: WipeScope,
+) -> std::result::Result<Option<WipeRefusal>, store::Error> {
     let has_failed = match enrollment {
-        Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(tx, enrollment.id)?,
+        Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(conn, enrollment.id)?,
         // It was let go, and has not come to hear of it yet.
         Some(enrollment) if device.state == EnrollmentState::Retired => enrollment.state == Stage::Enrolled,
         _ => false,
@@ -209,7 +225,16 @@ fn may_wipe(tx: &mut Tx<'_>, device: &Device, enrollment: Option<&Enrollment>, s
         rights: enrollment.map_or(AccessRights::from_bits(0), |enrollment| enrollment.rights),
         is_user_enrollment: enrollment.is_some_and(|enrollment| enrollment.is_user_enrollment),
     };
-    target.may_wipe(scope).map_err(refused)
+    Ok(target.may_wipe(scope).err())
+}
+
+/// Whether a device can be let go: it is enrolled, or it escaped a wipe by enrolling anew.
+pub(super) fn may_retire(conn: &mut Conn, device: &Device, enrollment: Option<&Enrollment>) -> std::result::Result<bool, store::Error> {
+    Ok(match enrollment {
+        Some(enrollment) if device.state == EnrollmentState::WipePending => !commands::has_ending_waiting(conn, enrollment.id)?,
+        Some(_) => device.state == EnrollmentState::Enrolled,
+        None => false,
+    })
 }
 
 fn refused(why: WipeRefusal) -> Error {

@@ -183,6 +183,8 @@ pub struct Filter {
     pub status: Option<StatusFilter>,
     /// Of this user.
     pub user: Option<UserId>,
+    /// Whose devices.
+    pub ownership: Option<Ownership>,
     /// Whose serial number, model, name or user's address contains this text.
     pub text: Option<String>,
 }
@@ -200,6 +202,9 @@ macro_rules! filtered {
         };
         if let Some(user) = $filter.user {
             query = query.filter(devices::user_id.eq(user));
+        }
+        if let Some(ownership) = $filter.ownership {
+            query = query.filter(devices::ownership.eq(ownership));
         }
         if let Some(text) = &$filter.text {
             let pattern = super::contains(text);
@@ -257,6 +262,9 @@ pub fn totals(conn: &mut Conn, filter: &Filter) -> Result<Vec<(Platform, Enrollm
         Some(StatusFilter::Enrollment(state)) => query.filter(devices::state.eq(state)),
         None => query,
     };
+    if let Some(ownership) = filter.ownership {
+        query = query.filter(devices::ownership.eq(ownership));
+    }
     Ok(query.load(conn)?)
 }
 

@@ -4,7 +4,11 @@ use diesel::prelude::*;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Conn, Error, Tx, schema::mails};
+use super::{
+    Conn, Error, Tx,
+    page::{Page, PageRequest},
+    schema::mails,
+};
 use crate::{
     domain::{
         id::{MailId, UserId},
@@ -56,6 +60,19 @@ pub struct Mail {
     pub sent_at: Option<Timestamp>,
     /// Why it could not be sent.
     pub last_error: Option<String>,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// The mail server itself could not be used when it was last tried.
+    pub is_unreachable: bool,
+}
+
+/// Which mails are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Which stand here.
+    pub state: Option<MailState>,
+    /// To addresses that contain this text.
+    pub recipient: Option<String>,
 }
 
 /// The mail of this identifier.
@@ -75,29 +92,118 @@ pub fn insert(tx: &mut Tx<'_>, mail: &Mail) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes that a mail is finished, one way or the other, and forgets its text.
+/// Mails, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<MailId>) -> Result<Page<Mail>, Error> {
+    macro_rules! filtered {
+        ($query:expr) => {{
+            let mut query = $query.into_boxed();
+            if let Some(state) = filter.state {
+                query = query.filter(mails::state.eq(state));
+            }
+            if let Some(text) = &filter.recipient {
+                query = query.filter(super::lower(mails::recipient).like(super::contains(text)).escape('\\'));
+            }
+            query
+        }};
+    }
+    let total = filtered!(mails::table.count()).get_result(conn)?;
+    let mut query = filtered!(mails::table.select(Mail::as_select()));
+    if let Some(before) = page.after {
+        query = query.filter(mails::id.lt(before));
+    }
+    let items = query.order(mails::id.desc()).limit(page.limit + 1).load(conn)?;
+    Ok(Page::cut(items, page.limit, total, |mail: &Mail| mail.id))
+}
+
+/// Mails that were given up and still have their text, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn failed(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<MailId>, Error> {
+    Ok(mails::table
+        .filter(mails::state.eq(MailState::Failed).and(mails::sealed_message.is_not_null()))
+        .filter(mails::expires_at.is_null().or(mails::expires_at.gt(now)))
+        .order(mails::id.asc())
+        .limit(limit)
+        .select(mails::id)
+        .load(conn)?)
+}
+
+/// Mails that wait because the mail server could not be used, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn unreachable(conn: &mut Conn, limit: i64) -> Result<Vec<MailId>, Error> {
+    Ok(mails::table
+        .filter(mails::state.eq(MailState::Queued).and(mails::is_unreachable.eq(true)))
+        .order(mails::id.asc())
+        .limit(limit)
+        .select(mails::id)
+        .load(conn)?)
+}
+
+/// Notes that a mail is finished, one way or the other. Its text is forgotten, unless it was given up: then an administrator can
+/// have it tried again.
 ///
 /// # Errors
 /// Those of the database.
 pub fn finish(tx: &mut Tx<'_>, id: MailId, state: MailState, error: Option<&str>, now: Timestamp) -> Result<(), Error> {
-    diesel::update(mails::table.filter(mails::id.eq(id)))
+    let row = mails::table.filter(mails::id.eq(id));
+    diesel::update(row)
         .set((
             mails::state.eq(state),
-            mails::sealed_message.eq(None::<Vec<u8>>),
             mails::sent_at.eq((state == MailState::Sent).then_some(now)),
             mails::last_error.eq(error),
+            mails::is_unreachable.eq(false),
         ))
+        .execute(&mut **tx)?;
+    if state != MailState::Failed {
+        diesel::update(row).set(mails::sealed_message.eq(None::<Vec<u8>>)).execute(&mut **tx)?;
+    }
+    Ok(())
+}
+
+/// Counts a try that begins.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_attempt(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    diesel::update(mails::table.filter(mails::id.eq(id))).set(mails::attempts.eq(mails::attempts + 1)).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Notes why a mail could not be sent this time, and whether that was for want of a mail server.
+///
+/// # Errors
+/// Those of the database.
+pub fn note_error(tx: &mut Tx<'_>, id: MailId, error: &str, is_unreachable: bool) -> Result<(), Error> {
+    diesel::update(mails::table.filter(mails::id.eq(id)))
+        .set((mails::last_error.eq(error), mails::is_unreachable.eq(is_unreachable)))
         .execute(&mut **tx)?;
     Ok(())
 }
 
-/// Notes why a mail could not be sent this time.
+/// Lets a mail that was given up wait again.
 ///
 /// # Errors
 /// Those of the database.
-pub fn note_error(tx: &mut Tx<'_>, id: MailId, error: &str) -> Result<(), Error> {
-    diesel::update(mails::table.filter(mails::id.eq(id))).set(mails::last_error.eq(error)).execute(&mut **tx)?;
+pub fn requeue(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    diesel::update(mails::table.filter(mails::id.eq(id).and(mails::state.eq(MailState::Failed))))
+        .set(mails::state.eq(MailState::Queued))
+        .execute(&mut **tx)?;
     Ok(())
+}
+
+/// Forgets the text of mails that were given up and have lost their point since.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget_expired(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
+    let given_up = mails::table.filter(mails::state.eq(MailState::Failed).and(mails::sealed_message.is_not_null()));
+    Ok(diesel::update(given_up.filter(mails::expires_at.le(now))).set(mails::sealed_message.eq(None::<Vec<u8>>)).execute(&mut **tx)?)
 }
 
 /// Removes mails that were finished before then.

@@ -12,12 +12,17 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 
+pub mod attention;
 pub mod audit;
 pub mod authorities;
+pub mod backlog;
+pub mod census;
+pub mod certificate_list;
 pub mod certificates;
 pub mod codes;
 pub mod commands;
 pub mod conn;
+pub mod deliveries;
 pub mod devices;
 pub mod enrollments;
 pub mod groups;
@@ -32,11 +37,13 @@ pub mod postures;
 pub mod push_certificates;
 #[allow(missing_docs, reason = "the macros write items without docs")]
 pub mod schema;
+pub mod sessions;
 pub mod settings;
 pub mod timeline;
 pub mod tokens;
 pub mod users;
 pub mod visits;
+pub mod webhooks;
 mod writer;
 
 pub use conn::{Access, Conn, DatabaseUrl};

@@ -17,10 +17,14 @@
 mod api;
 mod apple;
 mod architecture;
+mod browser;
+mod console;
 mod crash;
 mod harness;
 mod hostile;
+mod mail;
 mod portal;
 mod push;
 mod scep;
 mod store;
+mod webhooks;

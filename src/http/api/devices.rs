@@ -120,6 +120,8 @@ pub struct DeviceQuery {
     pub status: Option<String>,
     /// Identifier of a user.
     pub user: Option<String>,
+    /// `company` or `personal`.
+    pub ownership: Option<String>,
     /// Part of serial number, model, name or the user's address.
     pub q: Option<String>,
     /// Items on a page, 1 to 200.
@@ -139,6 +141,7 @@ impl DeviceQuery {
             os: paging::optional("os", self.os.as_deref())?,
             status: given(&self.status).map(|word| status_filter(&word)).transpose()?,
             user: paging::optional("user", self.user.as_deref())?,
+            ownership: paging::optional("ownership", self.ownership.as_deref())?,
             text: paging::text("q", self.q.clone())?,
         })
     }

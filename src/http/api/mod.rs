@@ -8,6 +8,8 @@ pub mod audit;
 pub mod devices;
 pub mod error;
 pub mod groups;
+pub mod jobs;
+pub mod mails;
 pub mod openapi;
 pub mod orders;
 pub mod paging;
@@ -16,6 +18,7 @@ pub mod push_certificate;
 pub mod reports;
 pub mod settings;
 pub mod users;
+pub mod webhooks;
 
 use error::ApiError;
 
@@ -55,6 +58,17 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 resource("/push-certificate").get(push_certificate::get_push_certificate).put(push_certificate::import_push_certificate),
             )
             .service(resource("/push-certificate/request").post(push_certificate::request_push_certificate))
+            .service(resource("/settings/test-mail").post(mails::send_test_mail))
+            .service(resource("/mails").get(mails::list_mails))
+            .service(resource("/mails/retry").post(mails::retry_failed_mails))
+            .service(resource("/mails/{id}").get(mails::get_mail))
+            .service(resource("/mails/{id}/retry").post(mails::retry_mail))
+            .service(resource("/jobs").get(jobs::list_jobs))
+            .service(resource("/jobs/{id}/retry").post(jobs::retry_job))
+            .service(resource("/webhooks").get(webhooks::list_webhooks).post(webhooks::create_webhook))
+            .service(resource("/webhooks/{id}").get(webhooks::get_webhook).patch(webhooks::change_webhook).delete(webhooks::delete_webhook))
+            .service(resource("/webhooks/{id}/test").post(webhooks::test_webhook))
+            .service(resource("/webhooks/{id}/deliveries").get(webhooks::list_deliveries))
             .service(resource("/audit").get(audit::list_audit))
             .service(resource("/audit/verification").get(audit::verify_audit))
             .default_service(web::to(no_such_address)),

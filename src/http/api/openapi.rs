@@ -9,7 +9,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{audit, devices, groups, orders, policies, push_certificate, reports, settings, users};
+use super::{audit, devices, groups, jobs, mails, orders, policies, push_certificate, reports, settings, users, webhooks};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -25,6 +25,10 @@ use super::{audit, devices, groups, orders, policies, push_certificate, reports,
         devices::get_posture,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
         orders::order_command,
+        mails::list_mails, mails::get_mail, mails::retry_mail, mails::retry_failed_mails, mails::send_test_mail,
+        jobs::list_jobs, jobs::retry_job,
+        webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
+        webhooks::test_webhook, webhooks::list_deliveries,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
         audit::list_audit, audit::verify_audit,

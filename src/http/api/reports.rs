@@ -82,7 +82,7 @@ const COLUMNS: &str =
 const PIECE: i64 = 500;
 
 /// All devices as CSV, piece by piece, so that a large fleet needs no large memory.
-fn csv_report(app: std::sync::Arc<App>, filter: Filter) -> HttpResponse {
+pub fn csv_report(app: std::sync::Arc<App>, filter: Filter) -> HttpResponse {
     let rows = futures_util::stream::try_unfold(Some(None), move |state: Option<Option<DeviceId>>| {
         let (app, filter) = (std::sync::Arc::clone(&app), filter.clone());
         async move {

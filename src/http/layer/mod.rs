@@ -2,4 +2,5 @@
 
 pub mod body;
 pub mod guard;
+pub mod pages;
 pub mod trace;

@@ -6,28 +6,34 @@
 
 use actix_web::{HttpRequest, HttpResponse, Resource, http::StatusCode, middleware::from_fn, web};
 
-use super::page;
+use super::{
+    layer::pages::guard_pages,
+    page,
+    problem::{self, Door, Link},
+};
 use crate::service::App;
 
 pub mod browser;
 mod code;
 mod consent;
 mod devices;
-mod guard;
 mod help;
 pub mod limit;
-mod problem;
 mod profile;
 mod progress;
 mod qr;
 mod start;
 mod visitor;
 
+/// What the portal's pages have in common when something went wrong.
+const DOOR: Door =
+    Door { template: "portal/problem", heading: "Device enrollment", start: Link { address: "/", text: "Go to the start page" } };
+
 /// Routes the portal. The server must hold `web::Data<App>` and one `web::Data<limit::Limiter>` for all workers.
 pub fn configure(config: &mut web::ServiceConfig) {
     page::configure(config);
     let mut add = |resource: Resource| {
-        config.service(resource.wrap(from_fn(guard::guard)));
+        config.service(resource.wrap(from_fn(|request, next| guard_pages(DOOR, request, next))));
     };
     add(seen("/", start::get_start));
     add(web::resource("/enroll/address").route(web::post().to(start::post_address)));
@@ -46,7 +52,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// What is shown at an address that does not exist; for the server's default service.
 pub async fn get_nothing(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    problem::Problem::of_status(StatusCode::NOT_FOUND).page(&request, app.public_url().starts_with("https://"))
+    problem::Problem::of_status(StatusCode::NOT_FOUND).page(&request, DOOR, app.public_url().starts_with("https://"))
 }
 
 /// A page that is looked at: `HEAD` does what `GET` does.

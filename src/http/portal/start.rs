@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     browser::Device,
     limit::Limiter,
-    problem::{Problem, sentence},
+    problem::Problem,
     qr,
     visitor::{Visitor, see},
 };
 use crate::{
     domain::{enrollment::VISIT_SECONDS, id::VisitId, user::normalize_address},
-    http::client::client_address,
+    http::{client::client_address, prose::sentence},
     service::{
         Error,
         enroll::Step,

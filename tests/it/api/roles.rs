@@ -63,6 +63,20 @@ fn table() -> Vec<Row> {
         ("get", "/push-certificate", None, ALL),
         ("put", "/push-certificate", some(json!({ "certificate": "" })), ADMIN),
         ("post", "/push-certificate/request", some(json!({ "email": "it@example.com" })), ADMIN),
+        ("post", "/settings/test-mail", some(json!({ "recipient": "ada@example.com" })), ADMIN),
+        ("get", "/mails", None, ALL),
+        ("get", "/mails/{id}", None, ALL),
+        ("post", "/mails/{id}/retry", None, HELP),
+        ("post", "/mails/retry", None, HELP),
+        ("get", "/jobs", None, ALL),
+        ("post", "/jobs/{id}/retry", None, ADMIN),
+        ("get", "/webhooks", None, ALL),
+        ("post", "/webhooks", some(json!({ "name": "Hooks", "url": "https://hooks.example.com/", "events": ["wipe.ordered"] })), ADMIN),
+        ("get", "/webhooks/{id}", None, ALL),
+        ("patch", "/webhooks/{id}", some(json!({ "enabled": false })), ADMIN),
+        ("delete", "/webhooks/{id}", None, ADMIN),
+        ("post", "/webhooks/{id}/test", None, ADMIN),
+        ("get", "/webhooks/{id}/deliveries", None, ALL),
         ("get", "/audit", None, AUDIT),
         ("get", "/audit/verification", None, AUDIT),
     ]
@@ -122,7 +136,7 @@ async fn a_field_that_is_not_known_is_refused_by_name(db: Database) {
             assert!(problem["detail"].as_str().unwrap().contains("surprise"), "{row:?}: {problem}");
         }
     }
-    for path in ["/users", "/groups", "/policies", "/devices", "/reports/compliance", "/audit"] {
+    for path in ["/users", "/groups", "/policies", "/devices", "/reports/compliance", "/audit", "/mails", "/jobs", "/webhooks"] {
         let problem = admin.get(&format!("{path}?surprise=1")).await.expect(400);
         assert!(problem["detail"].as_str().unwrap().contains("surprise"), "{path}: {problem}");
     }

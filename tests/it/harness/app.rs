@@ -12,7 +12,7 @@ use enlist::{
         assemble,
         serve::{Shared, public_server},
     },
-    config::{Config, MailRoute, Tls},
+    config::{Config, MailRoute, MailServer, Tls, Webhooks},
     domain::{
         audit::{Actor, ActorKind},
         time::{Clock, SystemClock, Timestamp},
@@ -37,6 +37,10 @@ pub struct Setup {
     pub public_url: &'static str,
     /// Apple's push service; nobody answers where there is none.
     pub apns: Option<(String, PathBuf)>,
+    /// A mail server, in place of the folder.
+    pub mail: Option<MailServer>,
+    /// What webhooks may reach.
+    pub webhooks: Webhooks,
 }
 
 /// A running server.
@@ -72,6 +76,10 @@ impl TestApp {
             (config.apns_url, config.apns_ca) = (url, Some(ca));
         }
         config.trusted_proxies = setup.trusted_proxies.parse().unwrap();
+        config.webhooks = setup.webhooks;
+        if let Some(server) = setup.mail {
+            config.mail = MailRoute::Smtp(server);
+        }
         // Certificates are also judged by clocks that no test sets, such as the phone's: the present is the best place to begin.
         let clock = TestClock::at(SystemClock.now());
         let app = assemble::app(&config, Arc::new(clock.clone())).unwrap();
@@ -117,6 +125,13 @@ impl TestApp {
     pub async fn work(&self) {
         while jobs::work_once(&self.app).await.unwrap() || jobs::push::work_once(&self.app).await.unwrap() {}
         self.app.flush_seen().await.unwrap();
+    }
+
+    /// Lets so many seconds pass, and does everything that waits for its time, whenever that would be.
+    pub async fn work_after(&self, seconds: i64) {
+        self.clock.advance_seconds(seconds);
+        self.database.tamper("UPDATE jobs SET run_at = 0 WHERE dead_at IS NULL AND kind <> 'push'");
+        self.work().await;
     }
 
     /// Looks for what time has brought about, as the server does twice a minute, and does what follows.
@@ -184,6 +199,7 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
         mail: MailRoute::Folder(folder.path().join("outbox")),
         apns_url: "https://localhost:9".into(),
         apns_ca: None,
+        webhooks: Webhooks::default(),
         trusted_proxies: "".parse().unwrap(),
         is_log_json: false,
         workers: 1,

@@ -3,11 +3,15 @@
 pub mod actors;
 pub mod apns;
 pub mod app;
+pub mod certificates;
+pub mod clerk;
 pub mod clock;
 pub mod database;
 pub mod folder;
+pub mod mailserver;
 pub mod postgres;
 pub mod process;
+pub mod receiver;
 
 /// Makes a SQLite and a PostgreSQL test of each function `async fn name(db: Database)` that is listed.
 macro_rules! every_backend {

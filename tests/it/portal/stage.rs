@@ -23,6 +23,7 @@ use enlist::{
         audit::Actor,
         device::Ownership,
         id::{MailId, UserId},
+        networks::Networks,
         time::{Clock, Timestamp},
     },
     http::portal::limit::Limiter,
@@ -30,6 +31,7 @@ use enlist::{
     pki::seal::SealKey,
     service::{App, Parts, authorities, users::NewUser},
     store::{self, DatabaseUrl, Store, mails::MailState, schema},
+    webhook::Messenger,
 };
 
 pub const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 \
@@ -84,6 +86,8 @@ impl Stage {
             clock: Arc::<Hands>::clone(&clock),
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
             apns: Apns::new(Endpoint::new("https://localhost:9", Vec::new()).unwrap(), apns::PATIENCE),
+            is_mail_kept_as_files: true,
+            messenger: Messenger::new(&Networks::default(), None).unwrap(),
             public_url: public_url.to_owned(),
         }));
         let new =

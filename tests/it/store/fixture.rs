@@ -181,6 +181,8 @@ pub fn mail(user: Option<UserId>) -> Mail {
         expires_at: None,
         sent_at: None,
         last_error: None,
+        attempts: 0,
+        is_unreachable: false,
     }
 }
 

@@ -11,6 +11,7 @@ use enlist::{
         compliance::Status,
         device::{EnrollmentState, Ownership, Platform},
         user::{Role, UserState},
+        webhook::DeliveryState,
     },
     store::{authorities::AuthorityKind, enrollments::Stage, mails::MailState},
 };
@@ -163,7 +164,8 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         Stage,
         Purpose,
         CommandState,
-        MailState
+        MailState,
+        DeliveryState
     )
     .into();
     let (sqlite, postgres) = (accepted("sqlite"), accepted("postgres"));

@@ -1,54 +1,14 @@
-//! Stands around every route of the portal: refuses forms of other sites, turns errors into pages, and adds the headers that
-//! every answer carries.
+//! Whether a form comes from one of our own pages, as far as the browser says.
 
-use actix_web::{
-    Error,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header},
-    middleware::Next,
-    web,
-};
-
-use super::problem::Problem;
-use crate::{http::page, service::App};
-
-/// The middleware.
-///
-/// # Errors
-/// Those of the service behind it that are not answers.
-pub async fn guard(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let public_url = request.app_data::<web::Data<App>>().map(|app| app.public_url().to_owned()).unwrap_or_default();
-    let is_https = public_url.starts_with("https://");
-    if *request.method() == Method::POST && !is_own(&request, &public_url) {
-        let page = Problem::foreign().page(request.request(), is_https);
-        return Ok(request.into_response(page));
-    }
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    let status = response.status();
-    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if (status.is_client_error() || status.is_server_error()) && !is_page {
-        let explained = response.response().error().and_then(|error| error.as_error::<Problem>());
-        let page = match explained {
-            Some(problem) => problem.page(response.request(), is_https),
-            None => Problem::of_status(status).page(response.request(), is_https),
-        };
-        let allow = response.headers().get(header::ALLOW).cloned();
-        response = response.into_response(page);
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
-    }
-    page::harden(response.headers_mut(), is_https);
-    Ok(response)
-}
+use actix_web::dev::ServiceRequest;
 
 /// Whether a form was sent by one of our own pages, as far as the browser says.
 ///
 /// Because our pages ask for no referrer, browsers write `Origin: null` on our own forms (Fetch, "append a request `Origin`
 /// header"), so that word alone condemns nothing. What remains is `Sec-Fetch-Site`, and for browsers without it the cookie,
 /// which is not sent along with forms of other sites (`SameSite=Lax`).
-fn is_own(request: &ServiceRequest, public_url: &str) -> bool {
+#[must_use]
+pub fn is_own(request: &ServiceRequest, public_url: &str) -> bool {
     let value = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let is_origin_ours = value("origin").is_none_or(|origin| origin == "null" || origin.eq_ignore_ascii_case(origin_of(public_url)));
     let is_site_ours = value("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");

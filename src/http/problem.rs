@@ -1,5 +1,5 @@
 //! What went wrong, as a page for the person who looks at it: the one table from the services' errors to status codes, and the
-//! one place of the portal that logs them.
+//! one place of portal and console that logs them.
 
 use std::fmt;
 
@@ -13,6 +13,7 @@ use crate::{
     http::{
         layer::trace::RequestId,
         page::{self, Frame},
+        prose::{chain, sentence},
     },
     service,
 };
@@ -26,25 +27,40 @@ pub struct Problem {
     status: StatusCode,
     title: &'static str,
     text: String,
-    link: Link,
+    /// Where to go instead of the beginning.
+    link: Option<&'static Link>,
+    /// The browser is sent there, and no page is shown.
+    send_to: Option<String>,
     retry_after_seconds: Option<u64>,
-    source: Option<service::Error>,
+    source: Option<Box<service::Error>>,
+}
+
+/// What the pages of one door have in common when something went wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// The template.
+    pub template: &'static str,
+    /// What stands above the page.
+    pub heading: &'static str,
+    /// Where people begin.
+    pub start: Link,
 }
 
 /// Where to go from a page that explains a problem.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Link {
-    address: &'static str,
-    text: &'static str,
+    /// The address, without host.
+    pub address: &'static str,
+    /// What it says.
+    pub text: &'static str,
 }
 
-const TO_START: Link = Link { address: "/", text: "Go to the start page" };
-const TO_COOKIES: Link = Link { address: "/enroll/help/cookies", text: "How to allow cookies" };
+static TO_COOKIES: Link = Link { address: "/enroll/help/cookies", text: "How to allow cookies" };
 
 impl Problem {
     /// A problem with its heading and one or two sentences on what to do.
     pub fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into(), link: TO_START, retry_after_seconds: None, source: None }
+        Self { status, title, text: text.into(), link: None, send_to: None, retry_after_seconds: None, source: None }
     }
 
     /// The browser did not bring back the cookie that the page before gave it.
@@ -52,13 +68,27 @@ impl Problem {
     pub fn cookies() -> Self {
         let text = "Your browser did not keep the cookie that this page needs to recognize you on the next page. \
                     Allow cookies for this site, leave private browsing if you use it, and start again.";
-        Self { link: TO_COOKIES, ..Self::new(StatusCode::BAD_REQUEST, "Cookies are blocked", text) }
+        Self { link: Some(&TO_COOKIES), ..Self::new(StatusCode::BAD_REQUEST, "Cookies are blocked", text) }
+    }
+
+    /// The browser has to go elsewhere first, such as to the sign-in.
+    #[must_use]
+    pub fn send_to(address: impl Into<String>) -> Self {
+        Self { send_to: Some(address.into()), ..Self::new(StatusCode::SEE_OTHER, "Moved", "") }
     }
 
     /// A form was sent by a page of another site.
     #[must_use]
     pub fn foreign() -> Self {
-        let text = "This form was not sent by a page of this site, so nothing was done. Start again from the start page.";
+        let text = "This form was not sent by a page of this site, so nothing was done. Go back to the site and start again.";
+        Self::new(StatusCode::FORBIDDEN, "This was refused", text)
+    }
+
+    /// A form does not come from a page of the session that sends it.
+    #[must_use]
+    pub fn stale() -> Self {
+        let text = "The page that you came from belongs to another session, or was open for too long, so nothing was done. \
+                    Open it again and repeat what you did.";
         Self::new(StatusCode::FORBIDDEN, "This was refused", text)
     }
 
@@ -98,14 +128,15 @@ impl Problem {
         if let Some(error) = &self.source {
             let cause = chain(error);
             match self.status {
-                status if status.is_server_error() => tracing::error!(cause, "a request to the portal failed"),
-                _ => tracing::debug!(cause, "a request to the portal was refused"),
+                status if status.is_server_error() => tracing::error!(cause, "a page could not be made"),
+                _ => tracing::debug!(cause, "a page was refused"),
             }
         }
     }
 
     /// The page itself.
-    pub fn page(&self, request: &HttpRequest, is_https: bool) -> HttpResponse {
+    #[must_use]
+    pub fn page(&self, request: &HttpRequest, door: Door, is_https: bool) -> HttpResponse {
         #[derive(Serialize)]
         struct View<'a> {
             text: &'a str,
@@ -113,26 +144,18 @@ impl Problem {
             request_id: Option<String>,
         }
         self.log();
-        let frame = Frame { title: self.title.into(), organization: "Device enrollment".into(), has_error: true, ..Frame::default() };
+        if let Some(address) = &self.send_to {
+            return HttpResponse::SeeOther().insert_header((header::LOCATION, address.as_str())).finish();
+        }
+        let frame = Frame { title: self.title.into(), organization: door.heading.into(), has_error: true, ..Frame::default() };
         let request_id = RequestId::of(request).filter(|_| self.status.is_server_error());
-        let view = View { text: &self.text, link: self.link, request_id };
-        let mut response = page::render(self.status, "portal/problem", &frame, &view, is_https);
+        let view = View { text: &self.text, link: self.link.copied().unwrap_or(door.start), request_id };
+        let mut response = page::render(self.status, door.template, &frame, &view, is_https);
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
         }
         response
     }
-}
-
-/// An error with everything that caused it, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl From<service::Error> for Problem {
@@ -154,18 +177,9 @@ impl From<service::Error> for Problem {
             Error::Internal { .. } => (Self::of_status(StatusCode::INTERNAL_SERVER_ERROR), None),
         };
         problem.retry_after_seconds = retry;
-        problem.source = Some(error);
+        problem.source = Some(Box::new(error));
         problem
     }
-}
-
-/// A reason as a whole sentence.
-pub(super) fn sentence(why: &str) -> String {
-    let mut letters = why.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let rest = letters.as_str();
-    let end = if rest.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{rest}{end}")
 }
 
 impl fmt::Display for Problem {
@@ -208,11 +222,5 @@ mod tests {
             assert_eq!(problem.retry_after_seconds, retry);
             assert!(!problem.text.contains("secret"));
         }
-    }
-
-    #[test]
-    fn a_reason_becomes_a_sentence() {
-        assert_eq!(sentence("the profile is gone"), "The profile is gone.");
-        assert_eq!(sentence(""), ".");
     }
 }

@@ -1,0 +1,154 @@
+//! The administrator's console: pages made on the server, which work without any script. What may be done is decided by the
+//! services, and by whom in one table here; what is not in the table does not exist.
+
+use actix_web::{
+    FromRequest, Handler, HttpResponse, Resource, Responder,
+    http::{StatusCode, header},
+    middleware::from_fn,
+    web,
+};
+
+use super::{
+    extract::admin::Needs,
+    layer::pages::guard_pages,
+    problem::{Door, Link, Problem},
+};
+use crate::domain::user::Permission::{self, ManageSettings, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively};
+
+mod account;
+mod audit;
+mod bulk;
+mod certificates;
+mod device;
+mod device_list;
+mod frame;
+mod orders;
+mod overview;
+mod picture;
+mod report;
+mod session;
+mod settings;
+mod setup;
+mod show;
+mod tokens;
+
+/// What the console's pages have in common when something went wrong.
+const DOOR: Door =
+    Door { template: "console/problem", heading: "Enlist", start: Link { address: "/console/", text: "Go to the overview" } };
+
+/// One address of the console.
+#[derive(Clone, Copy)]
+pub struct Address {
+    /// Its pattern.
+    pub path: &'static str,
+    /// What one must be allowed to do to look at it; `None` where there is nothing to look at.
+    pub see: Option<Permission>,
+    /// What one must be allowed to do to send its form; `None` where there is none.
+    pub send: Option<Permission>,
+    is_for_everyone: bool,
+    route: fn(Resource) -> Resource,
+}
+
+const fn look(path: &'static str, see: Permission, route: fn(Resource) -> Resource) -> Address {
+    Address { path, see: Some(see), send: None, is_for_everyone: false, route }
+}
+
+const fn send(path: &'static str, needs: Permission, route: fn(Resource) -> Resource) -> Address {
+    Address { path, see: None, send: Some(needs), is_for_everyone: false, route }
+}
+
+const fn both(path: &'static str, see: Permission, needs: Permission, route: fn(Resource) -> Resource) -> Address {
+    Address { path, see: Some(see), send: Some(needs), is_for_everyone: false, route }
+}
+
+/// One's own affairs: every role may see to them, also before a password that must be changed was changed.
+const fn own(address: Address) -> Address {
+    Address { is_for_everyone: true, ..address }
+}
+
+/// Every address of the console that needs somebody who is signed in.
+pub const ADDRESSES: &[Address] = &[
+    look("/console/", Read, |at| seen(at, overview::get_overview)),
+    look("/console/devices", Read, |at| seen(at, device_list::get_devices)),
+    send("/console/devices/bulk/refresh", SupportDevices, |at| sent(at, bulk::post_refresh)),
+    send("/console/devices/bulk/lock", SupportDevices, |at| sent(at, bulk::post_lock)),
+    send("/console/devices/bulk/retire", WipeSelectively, |at| sent(at, bulk::post_retire)),
+    look("/console/devices/{id}", Read, |at| seen(at, device::get_device)),
+    look("/console/devices/{id}/commands/{command}", Read, |at| seen(at, device::get_command)),
+    send("/console/devices/{id}/refresh", SupportDevices, |at| sent(at, orders::post_refresh)),
+    both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| sent(seen(at, orders::get_lock), orders::post_lock)),
+    both("/console/devices/{id}/clear-passcode", SupportDevices, SupportDevices, |at| {
+        sent(seen(at, orders::get_clear_passcode), orders::post_clear_passcode)
+    }),
+    both("/console/devices/{id}/retire", WipeSelectively, WipeSelectively, |at| sent(seen(at, orders::get_retire), orders::post_retire)),
+    both("/console/devices/{id}/wipe/selective", WipeSelectively, WipeSelectively, |at| {
+        sent(seen(at, orders::get_selective_wipe), orders::post_selective_wipe)
+    }),
+    both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)),
+    look("/console/report", Read, |at| seen(at, report::get_report)),
+    look("/console/report.csv", Read, |at| seen(at, report::get_csv)),
+    own(both("/console/password", Read, Read, |at| sent(seen(at, account::get_password), account::post_password))),
+    own(look("/console/account", Read, |at| seen(at, account::get_account))),
+    own(send("/console/account/sessions/{id}/end", Read, |at| sent(at, account::post_end_session))),
+    own(send("/console/sign-out", Read, |at| sent(at, session::post_sign_out))),
+    look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
+    look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
+    both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),
+    send("/console/tokens/revoke", ManageSettings, |at| sent(at, tokens::post_revoke)),
+    both("/console/settings", ManageSettings, ManageSettings, |at| sent(seen(at, settings::get_settings), settings::post_settings)),
+    both("/console/sessions", ManageSettings, ManageSettings, |at| sent(seen(at, account::get_sessions), account::post_end_any_session)),
+];
+
+/// Routes the console. The server must hold `web::Data<App>` and one `web::Data<Limiter>` for all workers.
+pub fn configure(config: &mut web::ServiceConfig) {
+    let mut add = |resource: Resource| {
+        config.service(resource.wrap(from_fn(|request, next| guard_pages(DOOR, request, next))));
+    };
+    add(seen(web::resource("/console"), get_beginning));
+    // Whoever is signed in already is recognized there.
+    let anybody = Needs { see: Read, send: Read, is_for_everyone: true };
+    add(sent(seen(web::resource("/console/sign-in").app_data(anybody), session::get_sign_in), session::post_sign_in));
+    add(sent(seen(web::resource("/console/setup/{secret}"), setup::get_setup), setup::post_setup));
+    for address in ADDRESSES {
+        // What can only be sent may be looked at by nobody, and the other way round; the routes themselves see to that.
+        let (see, send) = (address.see.or(address.send), address.send.or(address.see));
+        let (Some(see), Some(send)) = (see, send) else { continue };
+        let needs = Needs { see, send, is_for_everyone: address.is_for_everyone };
+        add((address.route)(web::resource(address.path).app_data(needs)));
+    }
+    // Last, because its pattern covers the others.
+    add(web::resource("/console/{rest:.*}").to(get_nothing));
+}
+
+async fn get_nothing() -> Result<HttpResponse, Problem> {
+    Err(Problem::of_status(StatusCode::NOT_FOUND))
+}
+
+async fn get_beginning() -> HttpResponse {
+    see("/console/")
+}
+
+/// The answer after a form: look there.
+fn see(address: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, address)).finish()
+}
+
+/// A page that is looked at: `HEAD` does what `GET` does.
+fn seen<H, A>(resource: Resource, handler: H) -> Resource
+where
+    H: Handler<A> + Clone,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    resource.route(web::get().to(handler.clone())).route(web::head().to(handler))
+}
+
+/// A form that is sent.
+fn sent<H, A>(resource: Resource, handler: H) -> Resource
+where
+    H: Handler<A> + Clone,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    resource.route(web::post().to(handler))
+}

@@ -1,0 +1,243 @@
+//! Orders for one device. What cannot be taken back has a page of its own before it, which says what will happen; a wipe must be
+//! confirmed by typing what is printed on the device.
+
+use actix_web::{HttpResponse, http::StatusCode, web};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    device_list::{name_of, system_of},
+    frame::Frame,
+    see,
+    show::{self, When},
+};
+use crate::{
+    domain::{
+        command::{Command, EraseOptions},
+        device::{Ownership, WipeScope},
+        id::DeviceId,
+    },
+    http::{
+        extract::{
+            admin::Admin,
+            form::{Form, NoFields},
+        },
+        problem::Problem,
+        prose::sentence,
+    },
+    service::{
+        Error,
+        command::Order,
+        offers::{DeviceWithOffers, Offer, Offers},
+        wipe::WipeOrder,
+    },
+    store::postures,
+};
+
+/// The device of an order, as its page shows it.
+#[derive(Debug, Serialize)]
+struct Target {
+    id: DeviceId,
+    name: String,
+    system: String,
+    serial: Option<String>,
+    owner: String,
+    email: String,
+    ownership: &'static str,
+    is_company: bool,
+    seen: Option<When>,
+    /// What must be typed to confirm a wipe.
+    confirmation: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Typed {
+    reason: String,
+    confirm: String,
+    message: String,
+    phone_number: String,
+    preserve_data_plan: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OrderView {
+    target: Target,
+    refusal: Option<String>,
+    profiles: Vec<String>,
+    typed: Typed,
+}
+
+/// `POST /console/devices/{id}/refresh`
+pub async fn post_refresh(form: Form<NoFields>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    form.admin.app.order(form.admin.actor.clone(), *id, Order::Refresh).await?;
+    Ok(back(*id, "refresh"))
+}
+
+/// `GET /console/devices/{id}/lock`
+pub async fn get_lock(admin: Admin, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    ask(&admin, *id, &LOCK, Typed::default(), None).await
+}
+
+/// What is shown on the lock screen.
+#[derive(Debug, Deserialize)]
+pub struct LockForm {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    phone_number: String,
+}
+
+/// `POST /console/devices/{id}/lock`
+pub async fn post_lock(form: Form<LockForm>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    let given = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let LockForm { message, phone_number } = &form.fields;
+    let command = Command::DeviceLock { message: given(message), phone_number: given(phone_number) };
+    let done = if [message, phone_number].iter().any(|text| text.chars().count() > 200) {
+        Err(Error::invalid("message", "must have at most 200 characters"))
+    } else {
+        form.admin.app.order(form.admin.actor.clone(), *id, Order::Command(command)).await
+    };
+    let typed = Typed { message: form.fields.message, phone_number: form.fields.phone_number, ..Typed::default() };
+    settle(&form.admin, *id, &LOCK, typed, done.map(drop)).await
+}
+
+/// `GET /console/devices/{id}/clear-passcode`
+pub async fn get_clear_passcode(admin: Admin, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    ask(&admin, *id, &CLEAR_PASSCODE, Typed::default(), None).await
+}
+
+/// `POST /console/devices/{id}/clear-passcode`
+pub async fn post_clear_passcode(form: Form<NoFields>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    let done = form.admin.app.order(form.admin.actor.clone(), *id, Order::Command(Command::ClearPasscode)).await;
+    settle(&form.admin, *id, &CLEAR_PASSCODE, Typed::default(), done.map(drop)).await
+}
+
+/// `GET /console/devices/{id}/retire`
+pub async fn get_retire(admin: Admin, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    ask(&admin, *id, &RETIRE, Typed::default(), None).await
+}
+
+/// `POST /console/devices/{id}/retire`
+pub async fn post_retire(form: Form<NoFields>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    let done = form.admin.app.retire(form.admin.actor.clone(), *id).await;
+    settle(&form.admin, *id, &RETIRE, Typed::default(), done.map(drop)).await
+}
+
+/// `GET /console/devices/{id}/wipe/selective`
+pub async fn get_selective_wipe(admin: Admin, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    ask(&admin, *id, &SELECTIVE, Typed::default(), None).await
+}
+
+/// `GET /console/devices/{id}/wipe/full`
+pub async fn get_full_wipe(admin: Admin, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    ask(&admin, *id, &FULL, Typed::default(), None).await
+}
+
+/// A wipe.
+#[derive(Debug, Deserialize)]
+pub struct WipeForm {
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    confirm: String,
+    #[serde(default)]
+    preserve_data_plan: String,
+}
+
+/// `POST /console/devices/{id}/wipe/selective`
+pub async fn post_selective_wipe(form: Form<WipeForm>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    wipe(form, *id, WipeScope::Selective, &SELECTIVE).await
+}
+
+/// `POST /console/devices/{id}/wipe/full`
+pub async fn post_full_wipe(form: Form<WipeForm>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
+    wipe(form, *id, WipeScope::Full, &FULL).await
+}
+
+async fn wipe(form: Form<WipeForm>, id: DeviceId, scope: WipeScope, kind: &Kind) -> Result<HttpResponse, Problem> {
+    let WipeForm { reason, confirm, preserve_data_plan } = form.fields;
+    let typed = Typed { preserve_data_plan: !preserve_data_plan.is_empty(), reason, confirm, ..Typed::default() };
+    let options = EraseOptions { preserve_data_plan: scope == WipeScope::Full && typed.preserve_data_plan, ..EraseOptions::default() };
+    let order = WipeOrder { scope, reason: typed.reason.clone(), confirm: typed.confirm.clone(), options };
+    let done = form.admin.app.wipe(form.admin.actor.clone(), id, order).await;
+    settle(&form.admin, id, kind, typed, done.map(drop)).await
+}
+
+/// What the page before an order is called, which template it has, and which offer it is about.
+struct Kind {
+    title: &'static str,
+    template: &'static str,
+    done: &'static str,
+    offer: fn(&Offers) -> &Offer,
+}
+
+const LOCK: Kind = Kind { title: "Lock this device?", template: "console/order_lock", done: "lock", offer: |offers| &offers.lock };
+const CLEAR_PASSCODE: Kind = Kind {
+    title: "Clear the passcode of this device?",
+    template: "console/order_clear_passcode",
+    done: "clear-passcode",
+    offer: |offers| &offers.clear_passcode,
+};
+const RETIRE: Kind =
+    Kind { title: "Retire this device?", template: "console/order_retire", done: "retire", offer: |offers| &offers.retire };
+const SELECTIVE: Kind = Kind {
+    title: "Wipe company data from this device?",
+    template: "console/order_selective_wipe",
+    done: "selective",
+    offer: |offers| &offers.selective_wipe,
+};
+const FULL: Kind =
+    Kind { title: "Erase this device completely?", template: "console/order_full_wipe", done: "full", offer: |offers| &offers.full_wipe };
+
+/// Back to the device's page, which says what was done.
+fn back(id: DeviceId, done: &str) -> HttpResponse {
+    see(&format!("/console/devices/{id}?done={done}"))
+}
+
+/// Back to the device where the order was given; where something was typed wrongly, the page again with what was typed.
+async fn settle(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, done: Result<(), Error>) -> Result<HttpResponse, Problem> {
+    match done {
+        Ok(()) => Ok(back(id, kind.done)),
+        Err(Error::Invalid { field, why }) => {
+            let what = match field.as_str() {
+                "confirm" => "What you typed to confirm",
+                "reason" => "The reason",
+                _ => "The text",
+            };
+            ask(admin, id, kind, typed, Some(sentence(&format!("{what} {why}")))).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Option<String>) -> Result<HttpResponse, Problem> {
+    let (found, posture) = admin.app.read(move |conn| Ok::<_, Error>((DeviceWithOffers::get(conn, id)?, postures::get(conn, id)?))).await?;
+    let now = admin.app.now();
+    let device = found.device;
+    let target = Target {
+        id,
+        name: name_of(&device),
+        system: system_of(&device),
+        owner: found.name,
+        email: found.email,
+        ownership: show::ownership(device.ownership),
+        is_company: device.ownership == Ownership::Company,
+        seen: When::some(device.last_seen_at, now),
+        confirmation: device.serial.clone().unwrap_or_else(|| id.to_string()),
+        serial: device.serial,
+    };
+    let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let frame = Frame::new(admin, "/console/devices", kind.title)
+        .below("/console/devices", "Devices")
+        .below(format!("/console/devices/{id}"), target.name.clone())
+        .refused(error);
+    let view = OrderView {
+        refusal: (kind.offer)(&found.offers).as_ref().err().map(|why| sentence(why)),
+        profiles: posture
+            .managed_profiles
+            .map(|fact| fact.value.into_iter().map(|profile| profile.identifier).collect())
+            .unwrap_or_default(),
+        target,
+        typed,
+    };
+    Ok(frame.show_as(admin, status, kind.template, &view))
+}

@@ -1,0 +1,129 @@
+//! The settings of the organization.
+
+use actix_web::{HttpResponse, http::StatusCode, web};
+use serde::{Deserialize, Serialize};
+
+use super::{frame::Frame, see};
+use crate::{
+    http::{
+        extract::{admin::Admin, form::Form},
+        problem::Problem,
+        prose::sentence,
+    },
+    service::{
+        Error,
+        settings::{Settings, SettingsChange},
+    },
+};
+
+/// What may stand behind the question mark.
+#[derive(Debug, Default, Deserialize)]
+pub struct SettingsQuery {
+    #[serde(default)]
+    done: String,
+}
+
+/// The form: everything as it was typed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct SettingsForm {
+    #[serde(default)]
+    organization: String,
+    #[serde(default)]
+    mail_sender: String,
+    #[serde(default)]
+    certificate_days: String,
+    #[serde(default)]
+    refresh_hours: String,
+    #[serde(default)]
+    wipe_limit: String,
+    #[serde(default)]
+    ota_enrollment: String,
+    #[serde(default)]
+    scep_allow_sha1: String,
+    #[serde(default)]
+    scep_allow_3des: String,
+}
+
+#[derive(Debug, Serialize)]
+struct SettingsView {
+    form: SettingsForm,
+    is_mail_kept_as_files: bool,
+    public_url: String,
+}
+
+impl From<Settings> for SettingsForm {
+    fn from(settings: Settings) -> Self {
+        let ticked = |value: bool| if value { "yes".to_owned() } else { String::new() };
+        Self {
+            organization: settings.organization,
+            mail_sender: settings.mail_sender,
+            certificate_days: settings.certificate_days.to_string(),
+            refresh_hours: settings.refresh_hours.to_string(),
+            wipe_limit: settings.wipe_limit.to_string(),
+            ota_enrollment: ticked(settings.ota_enrollment),
+            scep_allow_sha1: ticked(settings.scep_allow_sha1),
+            scep_allow_3des: ticked(settings.scep_allow_3des),
+        }
+    }
+}
+
+impl SettingsForm {
+    fn change(&self) -> Result<SettingsChange, Error> {
+        let number = |field: &'static str, text: &str| {
+            text.trim().parse::<u16>().map(Some).map_err(|_| Error::invalid(field, "must be a whole number"))
+        };
+        Ok(SettingsChange {
+            organization: Some(self.organization.trim().to_owned()),
+            mail_sender: Some(self.mail_sender.trim().to_owned()),
+            certificate_days: number("certificate_days", &self.certificate_days)?,
+            refresh_hours: number("refresh_hours", &self.refresh_hours)?,
+            wipe_limit: number("wipe_limit", &self.wipe_limit)?,
+            ota_enrollment: Some(!self.ota_enrollment.is_empty()),
+            scep_allow_sha1: Some(!self.scep_allow_sha1.is_empty()),
+            scep_allow_3des: Some(!self.scep_allow_3des.is_empty()),
+        })
+    }
+}
+
+/// `GET /console/settings`
+pub async fn get_settings(admin: Admin, query: web::Query<SettingsQuery>) -> Result<HttpResponse, Problem> {
+    let settings = admin.app.settings().await?;
+    let done = (query.done == "saved").then_some("The settings were saved.");
+    let frame = Frame::new(&admin, "/console/settings", "Settings").done(done);
+    Ok(show(&admin, &frame, StatusCode::OK, settings.into()))
+}
+
+/// `POST /console/settings`
+pub async fn post_settings(form: Form<SettingsForm>) -> Result<HttpResponse, Problem> {
+    let (admin, fields) = (form.admin, form.fields);
+    let saved = match fields.change() {
+        Ok(change) => admin.app.change_settings(admin.actor.clone(), change).await,
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(_) => Ok(see("/console/settings?done=saved")),
+        Err(Error::Invalid { field, why }) => {
+            let why = sentence(&format!("{} {why}", name_of(&field)));
+            let frame = Frame::new(&admin, "/console/settings", "Settings").refused(Some(why));
+            Ok(show(&admin, &frame, StatusCode::BAD_REQUEST, fields))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn name_of(field: &str) -> &str {
+    match field {
+        "organization" => "The name of the organization",
+        "mail_sender" => "The sender's address",
+        "certificate_days" => "The life of a certificate",
+        "refresh_hours" => "The time between two reports",
+        "wipe_limit" => "The limit on wipes",
+        other => other,
+    }
+}
+
+fn show(admin: &Admin, frame: &Frame, status: StatusCode, form: SettingsForm) -> HttpResponse {
+    let view =
+        SettingsView { form, is_mail_kept_as_files: admin.app.is_mail_kept_as_files(), public_url: admin.app.public_url().to_owned() };
+    frame.show_as(admin, status, "console/settings", &view)
+}

@@ -1,0 +1,108 @@
+//! The server's own pages: settings, tokens, certificates, the audit log, and the trend of the overview.
+
+use enlist::domain::user::Role;
+
+use crate::harness::{actors::Admin, app::TestApp, clerk::Clerk, database::Database, every_backend};
+
+every_backend!(
+    settings_are_shown_changed_and_refused_by_name,
+    a_token_is_shown_once_and_taken_back,
+    the_log_is_filtered_and_its_chain_verified,
+    certificates_are_listed_by_what_became_of_them,
+    the_overview_draws_how_the_days_went,
+);
+
+async fn settings_are_shown_changed_and_refused_by_name(database: Database) {
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    let page = clerk.open("/console/settings").await.expect(200).says("nobody sends them on");
+    let at = "/console/settings";
+    let again = clerk.submit(&page, at, &[("organization", "Example & Sons"), ("certificate_days", "1000")]).await.expect(400);
+    let again = again.says("The life of a certificate must be between 30 and 825");
+    assert_eq!(again.form(at).find(|field| field.name == "organization").unwrap().value, "Example & Sons");
+    clerk.submit(&page, at, &[("wipe_limit", "many")]).await.expect(400).says("The limit on wipes must be a whole number");
+    let saved = clerk
+        .submit(&again, at, &[("certificate_days", "90"), ("scep_allow_sha1", "yes")])
+        .await
+        .expect(200)
+        .says("The settings were saved");
+    assert!(saved.page.title.contains("Example & Sons"));
+    let settings = app.admin().get("/settings").await.expect(200);
+    assert_eq!((&settings["certificate_days"], &settings["scep_allow_sha1"]), (&90.into(), &true.into()));
+    app.work().await;
+}
+
+async fn a_token_is_shown_once_and_taken_back(database: Database) {
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    let page = clerk.open("/console/tokens").await.expect(200);
+    let made =
+        clerk.submit(&page, "/console/tokens", &[("name", "Prometheus"), ("role", "auditor")]).await.expect(200).says("shown this once");
+    let secret = made.page.text.split_whitespace().find(|word| word.starts_with("enlist_")).unwrap().to_owned();
+    let program = Admin::new(app.address().to_owned(), Some(secret.clone()));
+    program.get("/devices").await.expect(200);
+    clerk
+        .submit(&page, "/console/tokens", &[("name", "Prometheus"), ("role", "auditor")])
+        .await
+        .expect(409)
+        .says("There is a valid token named Prometheus already");
+    let list = clerk.open("/console/tokens").await.expect(200).keeps_quiet_about(&secret).says("Prometheus");
+    let revoke = list.page.forms.iter().find(|form| form.fields.iter().any(|field| field.value == "Prometheus")).unwrap().clone();
+    let ask = clerk.submit_form(&list, &revoke, "/console/tokens/revoke", &[]).await.expect(200).says("cannot be given back");
+    program.get("/devices").await.expect(200);
+    clerk.submit(&ask, "/console/tokens/revoke", &[]).await.expect(200).says("The token was taken back");
+    program.get("/devices").await.expect(401);
+}
+
+async fn the_log_is_filtered_and_its_chain_verified(database: Database) {
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::with_role(&app, Role::Auditor).await;
+    app.admin().create_user("ada@example.com").await;
+    clerk.open("/console/audit").await.expect(200).says("user.create").says("API token").says("session.begin");
+    clerk.open("/console/audit?actor=auditor%40example.com").await.says("session.begin").keeps_quiet_about("API token");
+    clerk.open("/console/audit?action=device.wipe&actor=&since=").await.says("No line fits this filter");
+    clerk.open("/console/audit?since=2020-01-01").await.says("user.create");
+    clerk.open("/console/audit?since=yesterday").await.expect(400).says("Must be a day");
+    clerk.open("/console/audit?verify=yes").await.expect(200).says("The log is intact");
+    let audited = app.admin().audited().await.len();
+    let line = audited / 2;
+    app.database.tamper(&format!("UPDATE audit SET actor_name = actor_name || '!' WHERE sequence = {line}"));
+    clerk.open("/console/audit?verify=yes").await.expect(200).says(&format!("The log was changed: line {line}"));
+    // Put back, because every test ends with an intact log.
+    app.database.tamper(&format!("UPDATE audit SET actor_name = substr(actor_name, 1, length(actor_name) - 1) WHERE sequence = {line}"));
+}
+
+async fn certificates_are_listed_by_what_became_of_them(database: Database) {
+    use crate::harness::actors::IPhone;
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::with_role(&app, Role::Auditor).await;
+    clerk.open("/console/certificates").await.expect(200).says("Device CA").says("No device has a certificate yet");
+    let admin = app.admin();
+    let user = admin.create_user("ada@example.com").await;
+    let phone = IPhone::enroll(&app, &user, "company", 1).await;
+    clerk.open("/console/certificates?show=valid&q=ada").await.says("ada@example.com").says("1 in this view");
+    clerk.open("/console/certificates?show=valid&q=bob").await.says("No device has a certificate yet");
+    clerk.open("/console/certificates?show=ending").await.says("No certificate ends soon");
+    clerk.open("/console/").await.keeps_quiet_about("ends soon");
+    app.clock.advance_days(360);
+    let clerk = Clerk::stranger(&app);
+    clerk.sign_in("auditor@example.com", crate::harness::clerk::PASSWORD).await.expect(200).says("1 device certificate ends soon");
+    clerk.open("/console/certificates?show=ending").await.says("ada@example.com");
+    admin.order(&crate::harness::actors::id(&phone.seen_by(&admin).await), "retire").await;
+    clerk.open("/console/certificates?show=revoked").await.says("ada@example.com").says("Privilege withdrawn");
+}
+
+async fn the_overview_draws_how_the_days_went(database: Database) {
+    use crate::harness::actors::IPhone;
+    let app = TestApp::start(database).await;
+    let admin = app.admin();
+    let user = admin.create_user("ada@example.com").await;
+    let mut phone = IPhone::enroll(&app, &user, "company", 1).await;
+    phone.obey_all().await;
+    app.app.take_census().await.unwrap();
+    app.clock.advance_days(1);
+    app.app.take_census().await.unwrap();
+    let clerk = Clerk::with_role(&app, Role::Auditor).await;
+    let shown = clerk.open("/console/").await.expect(200).says("Compliant, day by day").says("Enrolled devices");
+    assert!(shown.source.contains("<polyline") && shown.source.contains("<rect"), "{}", shown.source);
+}
