@@ -3,8 +3,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use openssl::x509::X509;
 
 use crate::{
+    apple::apns::{self, Apns, Endpoint},
     config::{Config, MailRoute, Webhooks},
     domain::time::Clock,
     mail::{Mailer, folder::Folder, route::RouteError, smtp::Smtp},
@@ -40,6 +42,7 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         authorities,
         clock,
         mailer: mailer(&config.mail)?,
+        apns: apns(config)?,
         is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
         messenger: messenger(&config.webhooks)?,
         public_url: config.public_url.clone(),
@@ -105,6 +108,19 @@ pub(super) fn mailer(route: &MailRoute) -> anyhow::Result<Arc<dyn Mailer>> {
             })?))
         }
     }
+}
+
+fn apns(config: &Config) -> anyhow::Result<Apns> {
+    let roots = match &config.apns_ca {
+        Some(path) => {
+            let pem = std::fs::read(path).with_context(|| format!("apns-ca: {} cannot be read", path.display()))?;
+            let roots = X509::stack_from_pem(&pem).with_context(|| format!("apns-ca: {} is not PEM", path.display()))?;
+            anyhow::ensure!(!roots.is_empty(), "apns-ca: {} holds no certificate", path.display());
+            roots
+        }
+        None => Vec::new(),
+    };
+    Ok(Apns::new(Endpoint::new(&config.apns_url, roots).context("apns-url")?, apns::PATIENCE))
 }
 
 fn messenger(webhooks: &Webhooks) -> anyhow::Result<Messenger> {

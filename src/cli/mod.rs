@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub mod apns;
 pub mod assemble;
 pub mod backup;
 pub mod doctor;
@@ -43,6 +44,9 @@ enum Command {
     /// Make or take back API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Ask for, import and show Apple's push certificate
+    #[command(subcommand)]
+    Apns(apns::ApnsCommand),
     /// Show the configuration that is in force and where each value comes from
     Config,
     /// Play devices against a running server
@@ -103,6 +107,7 @@ fn dispatch(command: Command, matches: &ArgMatches) -> anyhow::Result<ExitCode> 
         Command::Init(arguments) => init::run(&config, arguments),
         Command::Password(arguments) => password::run(&config, &arguments),
         Command::Token(command) => token::run(&config, command),
+        Command::Apns(command) => apns::run(&config, command),
         Command::Config => {
             print!("{}", values.describe());
             Ok(ExitCode::SUCCESS)

@@ -80,6 +80,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Apple's push service.
     pub apns_url: String,
+    /// Who may vouch for it besides those that the system trusts.
+    pub apns_ca: Option<PathBuf>,
     /// Proxies whose headers are believed.
     pub trusted_proxies: Networks,
     /// Whether the log is JSON.
@@ -116,6 +118,7 @@ impl Config {
                 roots: values.get("webhook-ca").map(PathBuf::from),
             },
             apns_url: values.get("apns-url").unwrap_or_default().trim_end_matches('/').to_owned(),
+            apns_ca: values.get("apns-ca").map(PathBuf::from),
             trusted_proxies: values.parse("trusted-proxies")?,
             is_log_json: match values.get("log") {
                 Some("json") => true,

@@ -67,6 +67,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     },
     OptionSpec { name: "apns-url", default: Some("https://api.push.apple.com"), help: "Apple's push service" },
     OptionSpec {
+        name: "apns-ca",
+        default: None,
+        help: "Certificates in PEM that may vouch for the push service besides the system's, for a proxy that looks into TLS",
+    },
+    OptionSpec {
         name: "trusted-proxies",
         default: Some(""),
         help: "Addresses or networks of proxies whose headers are believed, separated by commas",

@@ -87,6 +87,8 @@ uuid_id! {
     JobId,
     /// One line of a device's timeline.
     EventId,
+    /// A push certificate, or the request for one.
+    PushCertificateId,
     /// A session of the console.
     SessionId,
     /// A sign-in that failed.

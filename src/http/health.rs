@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{api::error::ApiError, extract::caller::Caller, metrics::Metrics};
 use crate::{
+    domain::time::Timestamp,
     service::{App, Error},
     store::{devices, jobs},
 };
@@ -55,6 +56,8 @@ async fn measure(app: &App, metrics: &Metrics) -> Result<HttpResponse, ApiError>
         app.read(|conn| Ok::<_, Error>((jobs::totals(conn)?, devices::totals(conn, &devices::Filter::default())?))).await?;
     metrics.set_jobs(&waiting);
     metrics.set_devices(counted.iter().map(|(.., count)| count).sum());
+    let push = app.push_certificate().await?;
+    metrics.set_push_certificate(push.expires_at.map_or(0, Timestamp::seconds), push.health.rejected.is_some());
     let text = metrics.text().map_err(|error| Error::internal("writing the metrics", error))?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

@@ -34,6 +34,8 @@ pub struct Metrics {
     seconds: Histogram,
     jobs: Family<JobKind, Gauge>,
     devices: Gauge,
+    push_expires: Gauge,
+    push_rejected: Gauge,
 }
 
 impl Default for Metrics {
@@ -43,11 +45,18 @@ impl Default for Metrics {
         let seconds = Histogram::new(exponential_buckets(0.0005, 2.0, 14));
         let jobs = Family::<JobKind, Gauge>::default();
         let devices = Gauge::default();
+        let (push_expires, push_rejected) = (Gauge::default(), Gauge::default());
         registry.register("requests", "Requests by route and status", requests.clone());
         registry.register("request_seconds", "How long requests took", seconds.clone());
         registry.register("jobs", "Jobs that wait and jobs that were given up", jobs.clone());
         registry.register("devices", "Devices", devices.clone());
-        Self { registry, requests, seconds, jobs, devices }
+        registry.register(
+            "push_certificate_expires_seconds",
+            "End of the push certificate in seconds since 1970; 0 without one",
+            push_expires.clone(),
+        );
+        registry.register("push_certificate_rejected", "1 while Apple does not accept the push certificate", push_rejected.clone());
+        Self { registry, requests, seconds, jobs, devices, push_expires, push_rejected }
     }
 }
 
@@ -70,6 +79,12 @@ impl Metrics {
     /// Sets how many devices there are.
     pub fn set_devices(&self, count: i64) {
         self.devices.set(count);
+    }
+
+    /// Sets where the push certificate stands.
+    pub fn set_push_certificate(&self, expires_seconds: i64, is_rejected: bool) {
+        self.push_expires.set(expires_seconds);
+        self.push_rejected.set(i64::from(is_rejected));
     }
 
     /// Everything, in Prometheus' text form.

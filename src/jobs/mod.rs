@@ -1,4 +1,4 @@
-//! What happens after a commit: takes jobs from the table, one after the other, and does them.
+//! What happens after a commit: takes jobs from the table, one after the other, and does them. Pushes have a runner of their own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
 mod mail;
+pub mod push;
 mod webhook;
 
 use crate::{
@@ -13,14 +14,14 @@ use crate::{
         id::{ImportId, PolicyId},
         retry::{self, delay_seconds},
     },
-    service::{App, Error, census, deliver, import, outbox, policy, queue},
+    service::{App, Error, census, deliver, import, outbox, policy, push as pushes, queue},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
-/// The kinds that this server does. Pushes wait in the table until a server can send them.
-pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, SWEEP, census::JOB, import::JOB];
+/// The kinds that are done here, one after the other.
+pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, pushes::BACKLOG, SWEEP, census::JOB, import::JOB];
 /// The kinds that come back by themselves, after so many seconds.
 const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
@@ -144,6 +145,7 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
         deliver::JOB => webhook::deliver(app, job).await,
         policy::ROLLOUT => roll_out(app, job).await,
         import::JOB => continue_import(app, job).await,
+        pushes::BACKLOG => push_backlog(app).await,
         SWEEP => sweep(app).await,
         census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
@@ -164,12 +166,19 @@ async fn continue_import(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+async fn push_backlog(app: &Arc<App>) -> anyhow::Result<Outcome> {
+    let devices = app.push_backlog().await?;
+    tracing::info!(devices, "devices for which something waits are being woken");
+    Ok(Outcome::Done)
+}
+
 async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     let evaluated = app.evaluate_due(SWEEP_DEVICES).await?;
     let asked = app.refresh_due(SWEEP_DEVICES).await?;
     app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.forget_old().await?;
+    app.watch_push_certificate().await?;
     app.hasten_mails().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))

@@ -12,6 +12,7 @@ mod draft;
 pub mod issue;
 pub mod key;
 pub(crate) mod oid;
+pub mod request;
 pub mod revoke;
 pub mod seal;
 pub(crate) mod tlv;
@@ -22,6 +23,8 @@ use openssl::{
     pkey::{PKey, Private},
     x509::X509,
 };
+
+use crate::domain::time::Timestamp;
 
 /// A certificate and its private key.
 #[derive(Clone)]
@@ -89,6 +92,16 @@ impl<T> During<T> for Result<T, ErrorStack> {
     fn during(self, operation: &'static str) -> Result<T, Error> {
         self.map_err(|source| Error::Openssl { operation, source })
     }
+}
+
+/// A time of a certificate as an instant.
+///
+/// # Errors
+/// The time is not one.
+pub fn instant(time: &openssl::asn1::Asn1TimeRef) -> Result<Timestamp, Error> {
+    let since_1970 = openssl::asn1::Asn1Time::from_unix(0).and_then(|start| start.diff(time)).during("read a time")?;
+    let seconds = i64::from(since_1970.days).saturating_mul(86_400).saturating_add(i64::from(since_1970.secs));
+    Ok(Timestamp::from_millis(seconds.saturating_mul(1000)))
 }
 
 /// SHA-256 of a certificate's DER: the name by which it is looked up.

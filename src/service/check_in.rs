@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, comply, settings, signers::Fingerprint};
+use super::{App, Error, Result, comply, queue, settings, signers::Fingerprint};
 use crate::{
     apple::{
         channel::Channel,
@@ -158,6 +158,7 @@ impl App {
                 return Err(Error::Conflict("a TokenUpdate came before its Authenticate".into()));
             };
             let is_first = enrollment.state == Stage::Authenticated;
+            let is_reachable_anew = enrollment.push_token.as_ref() != Some(&message.token);
             app.take_tokens(&mut enrollment, &message)?;
             if is_first {
                 enrollment.state = Stage::Enrolled;
@@ -165,7 +166,14 @@ impl App {
             }
             enrollments::update(tx, &enrollment)?;
             app.seen.note(device_id, now);
-            if is_first { app.complete(tx, &enrollment, device_id, now) } else { Ok(()) }
+            if is_first {
+                app.complete(tx, &enrollment, device_id, now)
+            } else if is_reachable_anew && commands::has_waiting(tx, enrollment.id)? {
+                // The push for what waits may have gone to a token that was dead by then.
+                queue::wake(tx, &enrollment, 0)
+            } else {
+                Ok(())
+            }
         })
         .await
     }

@@ -29,6 +29,10 @@ pub mod offers;
 pub mod ota;
 pub mod outbox;
 pub mod policy;
+pub mod push;
+pub mod push_certificate;
+pub mod push_health;
+pub mod push_request;
 pub mod queue;
 pub mod renew;
 pub mod report;
@@ -50,6 +54,7 @@ pub mod wipe;
 pub use error::{Error, Result};
 
 use crate::{
+    apple::apns::Apns,
     domain::time::{Clock, Timestamp},
     mail::Mailer,
     pki::seal::SealKey,
@@ -64,6 +69,7 @@ pub struct App {
     authorities: authorities::Authorities,
     clock: Arc<dyn Clock>,
     mailer: Arc<dyn Mailer>,
+    pusher: push::Pusher,
     /// Mail goes into a folder, from where nobody sends it on.
     is_mail_kept_as_files: bool,
     messenger: Messenger,
@@ -97,6 +103,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where mail goes.
     pub mailer: Arc<dyn Mailer>,
+    /// Apple's push service.
+    pub apns: Apns,
     /// Mail goes into a folder, from where nobody sends it on.
     pub is_mail_kept_as_files: bool,
     /// Who tells other systems of events.
@@ -117,6 +125,7 @@ impl App {
             authorities: parts.authorities,
             clock: parts.clock,
             mailer: parts.mailer,
+            pusher: push::Pusher::new(parts.apns),
             is_mail_kept_as_files: parts.is_mail_kept_as_files,
             messenger: parts.messenger,
             public_url: parts.public_url,

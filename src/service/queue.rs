@@ -7,15 +7,21 @@ use crate::store::{
     Tx,
     enrollments::Enrollment,
     jobs::{self, Job, NewJob},
+    push_certificates,
 };
 
 /// The kind of the jobs that wake devices through Apple's push service.
 pub const PUSH: &str = "push";
 
 /// Asks for a push to a device after the commit. Several requests before it is sent become one. A device without a push
-/// token is not woken: before its first `TokenUpdate`, and after its enrollment has ended.
+/// token is not woken: before its first `TokenUpdate`, and after its enrollment has ended. Nor is one that no certificate can
+/// reach: when one is imported, all devices for which something waits are woken.
 pub(super) fn wake(tx: &mut Tx<'_>, enrollment: &Enrollment, delay_seconds: i64) -> Result<()> {
     if enrollment.push_token.is_none() || enrollment.ended_at.is_some() {
+        return Ok(());
+    }
+    let topic = push_certificates::active_topic(tx)?;
+    if topic.is_none() || topic != enrollment.topic {
         return Ok(());
     }
     let id = enrollment.id;

@@ -82,10 +82,13 @@ impl App {
     }
 }
 
-/// The push topic of all enrollment profiles. While no push certificate was imported it is one of our own making, which real
-/// devices cannot be reached by.
+/// The push topic of all enrollment profiles: that of the push certificate. While none was imported it is one of our own making,
+/// which real devices cannot be reached by.
 pub(super) fn push_topic(tx: &mut Tx<'_>, now: Timestamp) -> Result<String> {
     const KEY: &str = "push_topic";
+    if let Some(topic) = store::push_certificates::active_topic(tx)? {
+        return Ok(topic);
+    }
     if let Some(topic) = store::settings::find::<String>(tx, KEY)? {
         return Ok(topic);
     }

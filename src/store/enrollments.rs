@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use super::{
     Conn, Error, Tx,
     conn::first_locked,
-    kept::run_kept,
-    schema::{certificates, devices, enrollments},
+    kept::{IsDeliverable, run_kept},
+    schema::{certificates, commands, devices, enrollments},
 };
 use crate::{
     domain::{
@@ -224,4 +224,42 @@ pub fn pin(tx: &mut Tx<'_>, id: EnrollmentId, fingerprint: &[u8]) -> Result<(), 
         .set(enrollments::fingerprint.eq(fingerprint.to_vec()))
         .execute(&mut **tx)?;
     Ok(())
+}
+
+/// Forgets a push token that Apple takes no longer, unless the device has sent another one meanwhile; says whether it did.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget_push_token(tx: &mut Tx<'_>, id: EnrollmentId, token: &[u8]) -> Result<bool, Error> {
+    let changed = diesel::update(enrollments::table.filter(enrollments::id.eq(id).and(enrollments::push_token.eq(token.to_vec()))))
+        .set(enrollments::push_token.eq(None::<Vec<u8>>))
+        .execute(&mut **tx)?;
+    Ok(changed == 1)
+}
+
+/// Enrollments of a topic that can be woken and for which commands wait, in the order of their identifiers.
+///
+/// # Errors
+/// Those of the database.
+pub fn waiting_for_push(conn: &mut Conn, topic: &str, after: Option<EnrollmentId>, limit: i64) -> Result<Vec<Enrollment>, Error> {
+    let mut query = enrollments::table
+        .filter(enrollments::topic.eq(topic.to_owned()).and(enrollments::push_token.is_not_null()).and(enrollments::ended_at.is_null()))
+        .filter(enrollments::id.eq_any(commands::table.filter(IsDeliverable).select(commands::enrollment_id)))
+        .select(Enrollment::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(enrollments::id.gt(after));
+    }
+    Ok(query.order(enrollments::id.asc()).limit(limit).load(conn)?)
+}
+
+/// How many devices are enrolled with this topic, and how many with another one.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_by_topic(conn: &mut Conn, topic: &str) -> Result<(i64, i64), Error> {
+    let enrolled = enrollments::table.filter(enrollments::state.eq(Stage::Enrolled));
+    let all: i64 = enrolled.count().get_result(conn)?;
+    let same: i64 = enrolled.filter(enrollments::topic.eq(topic.to_owned())).count().get_result(conn)?;
+    Ok((same, all.saturating_sub(same)))
 }

@@ -116,33 +116,68 @@ fn revive(tx: &mut Tx<'_>, present: &Job, job: &Job) -> Result<(), Error> {
     Ok(())
 }
 
+/// The jobs of a kind that are due at an instant and that nobody has.
+macro_rules! is_due_by {
+    ($kind:expr, $now:expr) => {
+        jobs::table
+            .filter(jobs::dead_at.is_null().and(jobs::kind.eq($kind)).and(jobs::run_at.le($now)))
+            .filter(jobs::lease_until.is_null().or(jobs::lease_until.le($now)))
+    };
+}
+
 /// Claims the job that has waited longest, of the kinds given, for so many seconds. Nobody else gets it until then.
 ///
 /// # Errors
 /// Those of the database.
 pub fn claim(tx: &mut Tx<'_>, kinds: &[&str], lease_seconds: i64) -> Result<Option<Job>, Error> {
+    Ok(claim_many(tx, kinds, lease_seconds, 1)?.pop())
+}
+
+/// Claims so many jobs at most, those that have waited longest.
+///
+/// # Errors
+/// Those of the database.
+pub fn claim_many(tx: &mut Tx<'_>, kinds: &[&str], lease_seconds: i64, most: usize) -> Result<Vec<Job>, Error> {
     let now = database_now(tx)?;
-    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let mut claimed = Vec::new();
+    for kind in kinds {
+        claimed.extend(due(tx, kind, now, most)?);
+    }
+    claimed.sort_by_key(|job: &Job| (job.run_at, job.id));
+    claimed.truncate(most);
+    for job in &mut claimed {
+        job.attempts = job.attempts.saturating_add(1);
+        job.lease_until = Some(now.plus_seconds(lease_seconds));
+        diesel::update(jobs::table.filter(jobs::id.eq(job.id)))
+            .set((jobs::attempts.eq(job.attempts), jobs::lease_until.eq(job.lease_until), jobs::is_enqueued_again.eq(false)))
+            .execute(&mut **tx)?;
+    }
+    Ok(claimed)
+}
+
+/// The jobs of one kind that are due and that nobody has, oldest first. The index has them in this order for each kind.
+fn due(tx: &mut Tx<'_>, kind: &str, now: Timestamp, most: usize) -> Result<Vec<Job>, Error> {
     macro_rules! due {
         () => {
-            jobs::table
-                .filter(jobs::dead_at.is_null().and(jobs::run_at.le(now)).and(jobs::kind.eq_any(kinds.clone())))
-                .filter(jobs::lease_until.is_null().or(jobs::lease_until.le(now)))
+            is_due_by!(kind, now)
                 .order((jobs::run_at.asc(), jobs::id.asc()))
+                .limit(i64::try_from(most).unwrap_or(i64::MAX))
                 .select(Job::as_select())
         };
     }
-    let found: Option<Job> = match &mut **tx {
-        Conn::Postgres(c) => due!().for_update().skip_locked().first(c).optional()?,
-        Conn::Sqlite(c) => due!().first(c).optional()?,
-    };
-    let Some(mut job) = found else { return Ok(None) };
-    job.attempts = job.attempts.saturating_add(1);
-    job.lease_until = Some(now.plus_seconds(lease_seconds));
-    diesel::update(jobs::table.filter(jobs::id.eq(job.id)))
-        .set((jobs::attempts.eq(job.attempts), jobs::lease_until.eq(job.lease_until), jobs::is_enqueued_again.eq(false)))
-        .execute(&mut **tx)?;
-    Ok(Some(job))
+    Ok(match &mut **tx {
+        Conn::Postgres(c) => due!().for_update().skip_locked().load(c)?,
+        Conn::Sqlite(c) => due!().load(c)?,
+    })
+}
+
+/// Whether a job of this kind is due: a glance that takes no lock, for those who would otherwise claim in vain.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_due(conn: &mut Conn, kind: &str) -> Result<bool, Error> {
+    let now = database_now(conn)?;
+    Ok(diesel::select(diesel::dsl::exists(is_due_by!(kind, now))).get_result(conn)?)
 }
 
 /// Removes a finished job, or lets it wait again if it was enqueued meanwhile. Does nothing if the lease was lost.

@@ -38,6 +38,7 @@ pub mod migrate;
 pub mod page;
 pub mod policies;
 pub mod postures;
+pub mod push_certificates;
 pub mod refill;
 #[allow(missing_docs, reason = "the macros write items without docs")]
 pub mod schema;

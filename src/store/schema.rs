@@ -397,6 +397,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    push_certificates (id) {
+        id -> Binary,
+        key_hash -> Binary,
+        sealed_key -> Binary,
+        requested_by -> Text,
+        requested_at -> BigInt,
+        certificate -> Nullable<Binary>,
+        topic -> Nullable<Text>,
+        not_after -> Nullable<BigInt>,
+        imported_by -> Nullable<Text>,
+        imported_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));

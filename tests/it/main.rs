@@ -27,6 +27,7 @@ mod harness;
 mod hostile;
 mod mail;
 mod portal;
+mod push;
 mod scep;
 mod store;
 mod webhooks;

@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod orders;
 pub mod paging;
 pub mod policies;
+pub mod push_certificate;
 pub mod reports;
 pub mod settings;
 pub mod users;
@@ -63,6 +64,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
+            .service(
+                resource("/push-certificate").get(push_certificate::get_push_certificate).put(push_certificate::import_push_certificate),
+            )
+            .service(resource("/push-certificate/request").post(push_certificate::request_push_certificate))
             .service(resource("/settings/test-mail").post(mails::send_test_mail))
             .service(resource("/mails").get(mails::list_mails))
             .service(resource("/mails/retry").post(mails::retry_failed_mails))

@@ -9,7 +9,9 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{approvals, audit, devices, groups, imports, jobs, mails, orders, policies, reports, settings, users, webhooks};
+use super::{
+    approvals, audit, devices, groups, imports, jobs, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
+};
 
 /// The whole description.
 #[derive(OpenApi)]
@@ -30,7 +32,9 @@ use super::{approvals, audit, devices, groups, imports, jobs, mails, orders, pol
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
         webhooks::test_webhook, webhooks::list_deliveries,
         orders::order_command, approvals::approve_command, approvals::cancel_command,
-        reports::compliance_report, settings::get_settings, settings::change_settings, audit::list_audit, audit::verify_audit,
+        reports::compliance_report, settings::get_settings, settings::change_settings,
+        push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
+        audit::list_audit, audit::verify_audit,
     ),
     modifiers(&TokenScheme)
 )]

@@ -45,6 +45,7 @@ async fn an_authenticate_that_is_sent_again_is_not_another_generation(db: Databa
 
 async fn a_token_update_before_its_authenticate_is_refused(db: Database) {
     let app = TestApp::start(db).await;
+    app.import_push_certificate().await;
     let user = app.admin().create_user("ada@example.com").await;
     let mut phone = IPhone::with_profile(&app, &user, "company", 0).await;
     phone.certify(0).await;

@@ -51,6 +51,7 @@ async fn a_new_authenticate_clears_the_queue_and_no_command_of_an_older_generati
 
 async fn nobody_is_pushed_before_the_first_token_update_nor_after_check_out(db: Database) {
     let app = TestApp::start(db).await;
+    app.import_push_certificate().await;
     let admin = app.admin();
     let user = admin.create_user("ada@example.com").await;
     let mut phone = IPhone::with_profile(&app, &user, "company", 0).await;
@@ -153,6 +154,7 @@ async fn no_erase_is_ever_queued_for_a_personal_device_or_without_the_right(db: 
 
 async fn not_now_as_the_last_word_waits_and_not_now_before_another_answer_schedules_a_push(db: Database) {
     let app = TestApp::start(db).await;
+    app.import_push_certificate().await;
     let admin = app.admin();
     let user = admin.create_user("ada@example.com").await;
     let mut phone = IPhone::enroll(&app, &user, "company", 0).await;

@@ -106,6 +106,12 @@ impl Admin {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// The numbers for Prometheus.
+    pub async fn metrics(&self) -> String {
+        let request = self.client.get(format!("{}/metrics", self.address)).bearer_auth(self.token.as_deref().unwrap_or_default());
+        self.send(request).await.text()
+    }
+
     /// Creates a user; gives the identifier.
     pub async fn create_user(&self, email: &str) -> String {
         id(&self.post("/users", &json!({ "email": email, "name": "Ada Lovelace" })).await.expect(201))

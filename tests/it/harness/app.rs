@@ -15,7 +15,7 @@ use enlist::{
     config::{Config, MailRoute, MailServer, Tls, Webhooks},
     domain::{
         audit::{Actor, ActorKind},
-        time::{Clock, SystemClock},
+        time::{Clock, SystemClock, Timestamp},
         user::Role,
     },
     jobs,
@@ -23,7 +23,10 @@ use enlist::{
     store::{self, DatabaseUrl, audit, authorities::Authority, jobs::Job, schema},
 };
 
-use super::{actors::Admin, clock::TestClock, database::Database, folder::TempFolder};
+use super::{actors::Admin, apns, clock::TestClock, database::Database, folder::TempFolder};
+
+/// Jobs that are never done at once.
+const COMES_LATER: [&str; 2] = ["sweep", "push_backlog:again"];
 
 /// What differs from one test to the next.
 #[derive(Default)]
@@ -32,6 +35,8 @@ pub struct Setup {
     pub trusted_proxies: &'static str,
     /// How the world calls the server; its own address where it is empty.
     pub public_url: &'static str,
+    /// Apple's push service; nobody answers where there is none.
+    pub apns: Option<(String, PathBuf)>,
     /// A mail server, in place of the folder.
     pub mail: Option<MailServer>,
     /// What webhooks may reach.
@@ -67,6 +72,9 @@ impl TestApp {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let public_url = if setup.public_url.is_empty() { address.clone() } else { setup.public_url.into() };
         let mut config = config(&folder, &database.url(), public_url);
+        if let Some((url, ca)) = setup.apns {
+            (config.apns_url, config.apns_ca) = (url, Some(ca));
+        }
         config.trusted_proxies = setup.trusted_proxies.parse().unwrap();
         config.webhooks = setup.webhooks;
         if let Some(server) = setup.mail {
@@ -103,6 +111,11 @@ impl TestApp {
         self.caller(Role::Administrator)
     }
 
+    /// What the server believes the time to be.
+    pub fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Where the mails arrive.
     pub fn outbox(&self) -> PathBuf {
         self.folder.path().join("outbox")
@@ -110,7 +123,7 @@ impl TestApp {
 
     /// Does everything that is due now: jobs, and what is written behind.
     pub async fn work(&self) {
-        while jobs::work_once(&self.app).await.unwrap() {}
+        while jobs::work_once(&self.app).await.unwrap() || jobs::push::work_once(&self.app).await.unwrap() {}
         self.app.flush_seen().await.unwrap();
     }
 
@@ -135,6 +148,13 @@ impl TestApp {
         jobs
     }
 
+    /// Lets pushes be asked for. Nobody takes them, unless the test has started a push service.
+    pub async fn import_push_certificate(&self) {
+        let pem = apns::pem(&apns::certificate(apns::TOPIC));
+        self.admin().put("/push-certificate", &serde_json::json!({ "certificate": pem })).await.expect(200);
+        self.work().await;
+    }
+
     /// Forgets the pushes that were asked for so far.
     pub fn forget_pushes(&self) {
         self.database.tamper("DELETE FROM jobs WHERE kind = 'push'");
@@ -149,8 +169,10 @@ impl Drop for TestApp {
             return;
         }
         let url = self.database.url();
-        let left: Vec<Job> =
-            all_jobs(&url).into_iter().filter(|job| jobs::KINDS.contains(&job.kind.as_str()) && job.kind != "sweep").collect();
+        let left: Vec<Job> = all_jobs(&url)
+            .into_iter()
+            .filter(|job| jobs::KINDS.contains(&job.kind.as_str()) && !COMES_LATER.contains(&job.key.as_str()))
+            .collect();
         assert!(left.is_empty(), "jobs were left undone: {left:?}");
         let found = store::write_once::<_, store::Error>(&url, |tx| audit::verify(tx)).unwrap();
         assert_eq!(found.broken_at, None, "the audit log was changed");
@@ -175,8 +197,9 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
         public_url,
         tls: Tls::Off,
         mail: MailRoute::Folder(folder.path().join("outbox")),
+        apns_url: "https://localhost:9".into(),
+        apns_ca: None,
         webhooks: Webhooks::default(),
-        apns_url: String::new(),
         trusted_proxies: "".parse().unwrap(),
         is_log_json: false,
         workers: 1,

@@ -18,6 +18,7 @@ use actix_web::{
 use diesel::prelude::*;
 
 use enlist::{
+    apple::apns::{self, Apns, Endpoint},
     domain::{
         audit::Actor,
         device::Ownership,
@@ -84,6 +85,7 @@ impl Stage {
             authorities,
             clock: Arc::<Hands>::clone(&clock),
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
+            apns: Apns::new(Endpoint::new("https://localhost:9", Vec::new()).unwrap(), apns::PATIENCE),
             is_mail_kept_as_files: true,
             messenger: Messenger::new(&Networks::default(), None).unwrap(),
             public_url: public_url.to_owned(),
