@@ -88,7 +88,7 @@ async fn a_file_is_read_and_what_cannot_be_read_says_why(database: Database) {
     upload(&clerk, &csrf, b"", &[("text", "  ")]).await.expect(400).says("The list is empty");
     let broken = upload(&clerk, &csrf, b"", &[("text", "ada@example.com,\"Ada")]).await.expect(400).says("never closed");
     assert!(broken.source.contains("ada@example.com,&quot;Ada"), "what was typed stays");
-    let many: String = (0..10_001).map(|number| format!("u{number}@example.com,U\n")).collect();
+    let many = (0..10_001).map(|number| format!("u{number}@example.com,U\n")).collect::<Vec<_>>().concat();
     upload(&clerk, &csrf, many.as_bytes(), &[]).await.expect(400).says("at most 10000 lines");
     let long = vec![b'x'; 3 * 1024 * 1024];
     let status = upload(&clerk, &csrf, &long, &[]).await.status;
