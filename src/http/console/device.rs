@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        command::CommandState,
         compliance::Reason,
         id::{CommandId, DeviceId, UserId},
         policy::EffectivePolicy,
@@ -47,6 +48,8 @@ fn done(word: &str) -> Option<&'static str> {
         "clear-passcode" => "The passcode will be removed when the device next connects. Its policy then asks for a new one.",
         "retire" => "The device was let go. It has lost access, and removes what was installed from here when it next connects.",
         "selective" => "The selective wipe was ordered. The device has lost access, and company data goes when it next connects.",
+        "approved" => "The order was approved. The device carries it out when it next connects.",
+        "withdrawn" => "The order was withdrawn. The device stays without access until you decide what becomes of it.",
         "full" => "The full wipe was ordered. The device has lost access, and is erased when it next connects.",
         _ => return None,
     })
@@ -76,6 +79,8 @@ struct CommandRow {
     created: When,
     finished: Option<When>,
     error: Option<String>,
+    /// It is held until somebody decides.
+    is_held: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,6 +129,7 @@ struct DeviceView {
     events: Vec<EventRow>,
     older_events: Option<String>,
     actions: Vec<Action>,
+    may_decide: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -192,6 +198,7 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         older_events: found.events.next_cursor,
         events: found.events.items.into_iter().map(|event| event_row(event, now)).collect(),
         actions: actions(admin, &found.main),
+        may_decide: admin.may(Permission::WipeSelectively),
         email: found.main.email,
         owner: found.main.name,
     })
@@ -214,6 +221,7 @@ fn command_row(command: commands::QueuedCommand, now: Timestamp) -> CommandRow {
         created: When::new(command.created_at, now),
         finished: When::some(command.finished_at, now),
         error: command.error,
+        is_held: command.state == CommandState::AwaitingApproval,
     }
 }
 

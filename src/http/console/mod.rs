@@ -37,6 +37,7 @@ mod policy;
 mod policy_fields;
 mod policy_words;
 mod progress;
+mod push;
 mod report;
 mod session;
 mod settings;
@@ -92,6 +93,8 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/devices/bulk/retire", WipeSelectively, |at| sent(at, bulk::post_retire)),
     look("/console/devices/{id}", Read, |at| seen(at, device::get_device)),
     look("/console/devices/{id}/commands/{command}", Read, |at| seen(at, device::get_command)),
+    send("/console/devices/{id}/commands/{command}/approve", WipeSelectively, |at| sent(at, orders::post_approve)),
+    send("/console/devices/{id}/commands/{command}/cancel", WipeSelectively, |at| sent(at, orders::post_cancel)),
     send("/console/devices/{id}/refresh", SupportDevices, |at| sent(at, orders::post_refresh)),
     both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| sent(seen(at, orders::get_lock), orders::post_lock)),
     both("/console/devices/{id}/clear-passcode", SupportDevices, SupportDevices, |at| {
@@ -144,6 +147,9 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/webhooks/{id}/test", ManageSettings, |at| sent(at, webhooks::post_test)),
     both("/console/webhooks/{id}/delete", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_delete), webhooks::post_delete)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
+    look("/console/push", Read, |at| seen(at, push::get_push)),
+    send("/console/push/request", ManageSettings, |at| sent(at, push::post_request)),
+    send("/console/push/import", ManageSettings, |at| sent(at, push::post_import)),
     look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
     both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),
     send("/console/tokens/revoke", ManageSettings, |at| sent(at, tokens::post_revoke)),

@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     domain::{
-        command::{Command, EraseOptions},
+        command::{Command, EraseOptions, Purpose},
         device::{Ownership, WipeScope},
-        id::DeviceId,
+        id::{CommandId, DeviceId},
+        user::Permission,
     },
     http::{
         extract::{
@@ -30,7 +31,7 @@ use crate::{
         offers::{DeviceWithOffers, Offer, Offers},
         wipe::WipeOrder,
     },
-    store::postures,
+    store::{commands, postures},
 };
 
 /// The device of an order, as its page shows it.
@@ -160,6 +161,32 @@ async fn wipe(form: Form<WipeForm>, id: DeviceId, scope: WipeScope, kind: &Kind)
     let order = WipeOrder { scope, reason: typed.reason.clone(), confirm: typed.confirm.clone(), options };
     let done = form.admin.app.wipe(form.admin.actor.clone(), id, order).await;
     settle(&form.admin, id, kind, typed, done.map(drop)).await
+}
+
+/// `POST /console/devices/{id}/commands/{command}/approve`: lets a held order go to the device.
+pub async fn post_approve(form: Form<NoFields>, path: web::Path<(DeviceId, CommandId)>) -> Result<HttpResponse, Problem> {
+    let (admin, (device, command)) = (form.admin, path.into_inner());
+    must_decide(&admin, device, command).await?;
+    admin.app.approve_command(admin.actor.clone(), device, command).await?;
+    Ok(back(device, "approved"))
+}
+
+/// `POST /console/devices/{id}/commands/{command}/cancel`: withdraws a held order.
+pub async fn post_cancel(form: Form<NoFields>, path: web::Path<(DeviceId, CommandId)>) -> Result<HttpResponse, Problem> {
+    let (admin, (device, command)) = (form.admin, path.into_inner());
+    must_decide(&admin, device, command).await?;
+    admin.app.cancel_command(admin.actor.clone(), device, command).await?;
+    Ok(back(device, "withdrawn"))
+}
+
+/// Whoever may not order a full wipe may not decide about one either.
+async fn must_decide(admin: &Admin, device: DeviceId, command: CommandId) -> Result<(), Problem> {
+    let found = admin.app.read(move |conn| Ok::<_, Error>(commands::find_of_device(conn, device, command)?)).await?;
+    let purpose = found.ok_or(Error::NotFound("command"))?.purpose;
+    if purpose == Purpose::FullWipe && !admin.may(Permission::WipeFully) {
+        return Err(Error::Denied("only an administrator decides about a full wipe".into()).into());
+    }
+    Ok(())
 }
 
 /// What the page before an order is called, which template it has, and which offer it is about.

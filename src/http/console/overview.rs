@@ -70,8 +70,10 @@ pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Res
         })
         .await?;
     let bars = picture::bars(&rows);
+    let mut matters = matters(&attention);
+    matters.extend(push_matter(admin.app.push_certificate().await?.warning));
     let view = OverviewView {
-        matters: matters(&attention),
+        matters,
         steps: steps(&admin, &progress),
         devices: bars.iter().fold(0, |sum, bar| sum.saturating_add(bar.total)),
         trend: picture::trend(&counts, now),
@@ -156,6 +158,11 @@ fn matters(found: &Attention) -> Vec<Matter> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn push_matter(warning: Option<String>) -> Option<Matter> {
+    let advice = "Without Apple's push service, iPhones and iPads are not woken: what is ordered waits until they come by themselves.";
+    warning.map(|text| Matter { address: "/console/push", text, advice, class: "care" })
 }
 
 /// What comes next on a new server; nothing once there are devices.

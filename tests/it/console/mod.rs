@@ -7,5 +7,6 @@ mod import;
 mod outbox;
 mod people;
 mod policies;
+mod push;
 mod server;
 mod sign_in;
