@@ -188,11 +188,15 @@ fn columns_of(header: &Cut) -> Result<Columns, RosterError> {
     Ok(Columns { email, name: find("name"), groups: find("groups"), ownership: find("ownership") })
 }
 
-/// The separator is the one that the first line has most of.
+/// The separator is the first one that stands outside of quotation marks: behind it even a name may hold another.
 fn separator(text: &str) -> char {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let count = |separator: char| first.chars().filter(|letter| *letter == separator).count();
-    [';', '\t'].into_iter().fold(',', |best, next| if count(next) > count(best) { next } else { best })
+    let mut is_quoted = false;
+    let mut outside = first.chars().filter(|letter| {
+        is_quoted ^= *letter == '"';
+        !is_quoted
+    });
+    outside.find(|letter| matches!(letter, ',' | ';' | '\t')).unwrap_or(',')
 }
 
 /// Cuts a text into lines and fields. A field in quotation marks may hold separators and line breaks; a doubled mark is one.

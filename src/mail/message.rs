@@ -178,7 +178,9 @@ mod tests {
 
     fn text_of(template: &Template) -> String {
         let id = MailId::from_bytes([7; 16]);
-        String::from_utf8(compose(id, template, ENVELOPE, Timestamp::from_millis(1_790_000_000_000)).unwrap().bytes).unwrap()
+        let bytes = compose(id, template, ENVELOPE, Timestamp::from_millis(1_790_000_000_000)).unwrap().bytes;
+        // Where quoted-printable breaks a line, the text goes on.
+        String::from_utf8(bytes).unwrap().replace("=\r\n", "")
     }
 
     #[test]

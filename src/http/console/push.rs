@@ -66,7 +66,8 @@ struct Besides {
 
 /// `GET /console/push`
 pub async fn get_push(admin: Admin, query: web::Query<PushQuery>) -> Result<HttpResponse, Problem> {
-    let done = (query.done == "imported").then_some("The push certificate was imported. Devices for which something waits are being woken.");
+    let done =
+        (query.done == "imported").then_some("The push certificate was imported. Devices for which something waits are being woken.");
     let frame = Frame::new(&admin, "/console/push", "Apple push").done(done);
     show(&admin, frame, StatusCode::OK, Besides::default()).await
 }

@@ -2,14 +2,7 @@
 
 use enlist::domain::user::Role;
 
-use crate::harness::{
-    actors::IPhone,
-    apns,
-    app::TestApp,
-    clerk::Clerk,
-    database::Database,
-    every_backend,
-};
+use crate::harness::{actors::IPhone, apns, app::TestApp, clerk::Clerk, database::Database, every_backend};
 
 every_backend!(a_push_certificate_is_asked_for_and_imported, a_held_wipe_is_approved_or_withdrawn_by_whoever_may_order_it);
 
@@ -35,7 +28,11 @@ async fn a_push_certificate_is_asked_for_and_imported(database: Database) {
     let other = apns::pem(&apns::certificate("com.apple.mgmt.External.other"));
     let refused = clerk.submit(&page, import, &[("certificate", &other)]).await.expect(409);
     assert!(refused.form(import).find(|field| field.name == "force").is_some(), "it can be forced");
-    clerk.submit(&refused, import, &[("certificate", &other), ("force", "yes")]).await.expect(200).says("1 device(s) were enrolled with another");
+    clerk
+        .submit(&refused, import, &[("certificate", &other), ("force", "yes")])
+        .await
+        .expect(200)
+        .says("1 device(s) were enrolled with another");
     app.work().await;
     let auditor = Clerk::with_role(&app, Role::Auditor).await;
     assert!(!auditor.open("/console/push").await.expect(200).has_form(import));
