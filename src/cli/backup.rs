@@ -119,7 +119,8 @@ pub fn restore(config: &Config, arguments: &BackupArguments) -> anyhow::Result<E
     }
     println!(
         "What happened since then is not known here: devices that enrolled or renewed must enroll again, and tokens and certificates \
-         that were revoked are valid again until they are revoked once more."
+         that were revoked are valid again until they are revoked once more. Users who were disabled, removed, or lost their role since are \
+         back as they were: look at who may sign in."
     );
     Ok(ExitCode::SUCCESS)
 }

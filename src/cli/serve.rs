@@ -21,7 +21,7 @@ use crate::{
         health::Stopping,
         layer::{body::limit_body, guard::refuse_ambiguous, trace::trace},
         metrics::Metrics,
-        portal::limit::Limiter,
+        portal::limit::{Limiter, SignIns},
     },
     jobs,
     service::App,
@@ -52,6 +52,7 @@ pub struct Shared {
     metrics: web::Data<Metrics>,
     stopping: web::Data<Stopping>,
     limiter: web::Data<Limiter>,
+    sign_ins: web::Data<SignIns>,
 }
 
 impl Shared {
@@ -64,6 +65,7 @@ impl Shared {
             metrics: web::Data::new(Metrics::default()),
             stopping: web::Data::new(Stopping::default()),
             limiter: web::Data::new(Limiter::default()),
+            sign_ins: web::Data::new(SignIns::default()),
         }
     }
 
@@ -73,6 +75,7 @@ impl Shared {
         config.app_data(self.metrics.clone());
         config.app_data(self.stopping.clone());
         config.app_data(self.limiter.clone());
+        config.app_data(self.sign_ins.clone());
     }
 }
 
@@ -214,7 +217,7 @@ async fn greet(config: &Config, app: &App) -> anyhow::Result<()> {
         println!("Devices  https://{address}/ (client certificate)");
     }
     if app.needs_setup().await? {
-        // It must be told to whoever starts the server and to nobody else: standard output, never the log.
+        // For whoever starts the server. Under a service manager standard output is the journal: `enlist init` tells nobody.
         println!("Set-up   {}/console/setup/{}", config.public_url, app.setup_secret()?);
         println!("         There is no administrator yet. Open this address to become the first one; it works until there is one.");
     }

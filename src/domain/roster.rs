@@ -75,6 +75,9 @@ struct Columns {
     ownership: Option<usize>,
 }
 
+/// Most fields of a line; what comes after them is left in the last one.
+const MOST_FIELDS: usize = 50;
+
 /// A line, cut at its separators.
 struct Cut {
     line: usize,
@@ -227,8 +230,12 @@ fn cut(text: &str) -> Result<Vec<Cut>, RosterError> {
                 fields.push(std::mem::take(&mut field));
                 keep(&mut lines, begun_in, std::mem::take(&mut fields));
                 begun_in = number;
+                // With its header; what is longer is not worth the memory that it takes to cut it.
+                if lines.len() > MOST_LINES.saturating_add(1) {
+                    return Err(RosterError::TooLong);
+                }
             }
-            _ if letter == separator => fields.push(std::mem::take(&mut field)),
+            _ if letter == separator && fields.len() < MOST_FIELDS => fields.push(std::mem::take(&mut field)),
             _ => field.push(letter),
         }
     }

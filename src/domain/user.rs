@@ -89,12 +89,14 @@ pub fn normalize_address(text: &str) -> Result<String, AddressError> {
         return Err(AddressError::Character);
     }
     let (local, domain) = address.rsplit_once('@').ok_or(AddressError::Shape)?;
-    let is_shaped = !local.is_empty()
-        && !local.contains('@')
-        && !domain.is_empty()
-        && !domain.starts_with(['.', '-'])
-        && !domain.ends_with(['.', '-'])
-        && !domain.contains("..");
+    // What RFC 5321 allows without quotation marks; a mail server takes nothing else (sections 4.1.2 and 4.5.3.1).
+    let is_dotted = |text: &str| !text.is_empty() && text.split('.').all(|part| !part.is_empty());
+    let is_label = |label: &str| label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
+    let is_shaped = is_dotted(local)
+        && local.len() <= 64
+        && !local.contains(['@', ':', '[', ']'])
+        && is_dotted(domain)
+        && domain.split('.').all(is_label);
     if is_shaped { Ok(address) } else { Err(AddressError::Shape) }
 }
 
@@ -128,6 +130,11 @@ mod tests {
             "a b@example.com",
             "a@b@example.com",
             "ada@example..com",
+            "a..b@example.com",
+            ".ada@example.com",
+            "ada.@example.com",
+            "ada@-example.com",
+            "ada:b@example.com",
             "<ada@example.com>",
             "a\r\nBcc:x@y",
         ] {

@@ -169,7 +169,9 @@ pub fn make(order: &BackupOrder<'_>) -> Result<Summary, BackupError> {
 }
 
 fn write_half(order: &BackupOrder<'_>, keys: &SealKey, half: &Path) -> Result<Summary, BackupError> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(half);
+    // What a try that was cut off has left. Whatever else may be there, such as a link that somebody put there, is not followed.
+    drop(std::fs::remove_file(half));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(half);
     let file = BufWriter::new(file.map_err(BackupError::file(half, "made"))?);
     let mut writer = SealingWriter::begin(file, order.passphrase).map_err(BackupError::vault(half))?;
     let mut summary = dump::snapshot(order.database, |conn| write_content(conn, keys, &mut writer, half))?;

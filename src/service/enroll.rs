@@ -17,7 +17,7 @@ use crate::{
         enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION},
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
         rights::AccessRights,
-        sign_in::FAILURE_HOURS,
+        sign_in::{FAILURE_HOURS, KNOWN_DAYS},
         time::Timestamp,
         user::UserState,
     },
@@ -284,7 +284,7 @@ impl App {
             certificates::purge_challenges(tx, now.plus_days(-7))?;
             mails::purge(tx, now.plus_days(-90))?;
             imports::purge(tx, now.plus_days(-90))?;
-            sessions::purge(tx, now, now.plus_seconds(-FAILURE_HOURS * 3600))?;
+            sessions::purge(tx, now.plus_days(-KNOWN_DAYS), now.plus_seconds(-FAILURE_HOURS * 3600))?;
             census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
             mails::forget_expired(tx, now)?;
             deliveries::purge(tx, now.plus_days(-30))?;

@@ -87,6 +87,8 @@ pub struct App {
     crl: Mutex<Option<(Timestamp, Arc<Vec<u8>>)>>,
     /// Places for requests of strangers that cost private key operations.
     cryptography: Semaphore,
+    /// Places for comparing passwords.
+    passwords: Semaphore,
     /// Rings when a job was enqueued here.
     jobs_waiting: Notify,
 }
@@ -136,6 +138,7 @@ impl App {
             signed_profiles: Mutex::new(LruCache::new(capacity)),
             crl: Mutex::new(None),
             cryptography: Semaphore::new(16),
+            passwords: Semaphore::new(4),
             jobs_waiting: Notify::new(),
         }
     }

@@ -4,7 +4,7 @@
 use super::{App, Error, Result, command::may_send, wipe};
 use crate::{
     domain::{
-        command::Command,
+        command::{Command, EraseOptions, ReturnToService},
         device::{EnrollmentState, WipeScope},
         id::{CommandId, DeviceId},
     },
@@ -94,7 +94,7 @@ fn offers(conn: &mut Conn, device: &Device, enrollment: Option<&Enrollment>) -> 
 pub struct CommandInFull {
     /// Its row.
     pub queued: commands::QueuedCommand,
-    /// The property list that is sent. Where a passcode is cleared, the token in it is left out.
+    /// The property list that is sent, without the secrets that it may hold: tokens, and the content of profiles.
     pub request: String,
     /// The answer as JSON, where there was one.
     pub answer: Option<String>,
@@ -107,11 +107,32 @@ impl App {
     /// [`Error::NotFound`].
     pub async fn command_in_full(&self, device: DeviceId, command: CommandId) -> Result<CommandInFull> {
         let queued = self.read(move |conn| commands::find_of_device(conn, device, command)).await?.ok_or(Error::NotFound("command"))?;
-        let encoded = crate::apple::command::encode(&queued.id.to_string().to_uppercase(), &queued.command()?, Some(b"not shown"));
-        let request = encoded.map_err(|error| Error::internal("showing a command", error))?;
+        let request = request_of(&queued)?;
         let answer = queued.answer.as_deref().map(pretty);
-        Ok(CommandInFull { queued, request: String::from_utf8_lossy(&request).into_owned(), answer })
+        Ok(CommandInFull { queued, request, answer })
     }
+}
+
+/// What the device is sent, for people: in place of what may be a secret (the token that clears a passcode, profiles with their
+/// passwords and keys, commands of any content) it says so.
+fn request_of(queued: &commands::QueuedCommand) -> Result<String> {
+    const HIDDEN: &[u8] = b"not shown";
+    let hide = |profile: Option<Vec<u8>>| profile.map(|_| HIDDEN.to_vec());
+    let command = match queued.command()? {
+        Command::InstallProfile { identifier, .. } => Command::InstallProfile { identifier, profile: HIDDEN.to_vec() },
+        Command::EraseDevice(options) => Command::EraseDevice(EraseOptions {
+            return_to_service: options
+                .return_to_service
+                .map(|service| ReturnToService { wifi_profile: hide(service.wifi_profile), mdm_profile: hide(service.mdm_profile) }),
+            ..options
+        }),
+        Command::Raw { request_type, .. } => return Ok(format!("{request_type}: what somebody wrote by hand is not shown.")),
+        Command::RenewIdentity => return Ok("A new enrollment profile, which is made when the device fetches it.".into()),
+        other => other,
+    };
+    let encoded = crate::apple::command::encode(&queued.id.to_string().to_uppercase(), &command, Some(HIDDEN));
+    let encoded = encoded.map_err(|error| Error::internal("showing a command", error))?;
+    Ok(String::from_utf8_lossy(&encoded).into_owned())
 }
 
 fn pretty(json: &str) -> String {

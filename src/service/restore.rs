@@ -290,7 +290,9 @@ fn put_key(path: &Path, keys: &SealKey) -> Result<(), BackupError> {
         Err(error) => return Err(BackupError::file(path, "read")(error)),
     }
     let half = half_of(path);
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half).and_then(|mut file| {
+    // What a try that was cut off has left. Whatever else may be there, such as a link that somebody put there, is not followed.
+    drop(std::fs::remove_file(&half));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half).and_then(|mut file| {
         file.write_all(keys.to_hex().as_bytes())?;
         file.sync_all()
     });

@@ -34,27 +34,13 @@ impl App {
     pub async fn retire(self: &Arc<Self>, actor: Actor, device: DeviceId) -> Result<QueuedCommand> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            app.within_limit(tx, &actor)?;
-            let queued = app
-                .retire_one(tx, device, &actor, "retired by an administrator")?
-                .ok_or_else(|| Error::Conflict("the device is not enrolled, or a wipe of it is under way".into()))?;
-            let detail = json!({ "command": queued.id });
-            audit::record(
-                tx,
-                &Entry {
-                    at: app.now(),
-                    actor: &actor,
-                    action: "device.retire",
-                    subject_kind: "device",
-                    subject: device.to_string(),
-                    detail,
-                },
-            )?;
-            Ok(queued)
+            app.retire_one(tx, device, &actor, "retired by an administrator")?
+                .ok_or_else(|| Error::Conflict("the device is not enrolled, or a wipe of it is under way".into()))
         })
         .await
     }
 
+    /// Lets one device go, within the limit of whoever wants it: many devices of one person count as much as those of many.
     fn retire_one(&self, tx: &mut Tx<'_>, id: DeviceId, actor: &Actor, why: &str) -> Result<Option<QueuedCommand>> {
         let mut device = lock_device(tx, id)?;
         let enrollment = device.enrollment_id.map(|id| enrollments::find_for_update(tx, id)).transpose()?.flatten();
@@ -62,11 +48,14 @@ impl App {
             return Ok(None);
         }
         let Some(enrollment) = enrollment else { return Ok(None) };
+        self.within_limit(tx, actor)?;
         commands::cancel_all(tx, enrollment.id, "the device was retired", self.now())?;
         let command = Command::RemoveProfile { identifier: profile::enrollment::identifier(&self.reverse_dns) };
         let queued = self.queue_with_reason(tx, &enrollment, id, &command, Purpose::Retire, why)?;
         self.cut_off(tx, &mut device, &enrollment, EnrollmentState::Retired)?;
         timeline::record(tx, id, self.now(), "retired", "The device was let go.", &actor.name)?;
+        let (detail, subject) = (json!({ "command": queued.id, "why": why }), id.to_string());
+        audit::record(tx, &Entry { at: self.now(), actor, action: "device.retire", subject_kind: "device", subject, detail })?;
         Ok(Some(queued))
     }
 
@@ -86,7 +75,6 @@ impl App {
                     "{affected} device(s) of this user would lose access at once and would have to be enrolled again; repeat the call with \"confirm\": true"
                 )));
             }
-            app.within_limit(tx, &actor)?;
             let mut revoked = 0_usize;
             for device in devices {
                 if app.retire_one(tx, device.id, &actor, "all enrollments of the user were revoked")?.is_some() {

@@ -21,6 +21,8 @@ use crate::{
 
 /// What is compared with where nobody has this address, so that the answer takes as long as for somebody who has.
 const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$4lpvBBFMPMDgnTHLIvRfGVcWSH8Mr8rLr3vVuIUOUGk";
+/// What is kept in place of something that is no mail address.
+const NO_ADDRESS: &str = "(no address)";
 /// Most characters of what a browser calls itself.
 const BROWSER_LENGTH: usize = 300;
 
@@ -29,6 +31,8 @@ const BROWSER_LENGTH: usize = 300;
 pub struct Origin {
     /// The network address.
     pub address: String,
+    /// What counts as one place to come from: the address, or of IPv6 the network that one customer has.
+    pub network: String,
     /// What the browser calls itself.
     pub browser: String,
 }
@@ -40,50 +44,71 @@ impl App {
     /// [`Error::Denied`] where address and password do not belong to somebody with a role, which of the reasons it is stays
     /// untold; [`Error::TooMany`] after failures.
     pub async fn sign_in(self: &Arc<Self>, email: &str, password: String, from: Origin) -> Result<String> {
-        // An address that cannot be one is answered like one that nobody has.
-        let email = normalize_address(email).unwrap_or_else(|_| email.chars().take(254).collect());
-        let now = self.now();
-        let (wanted, since) = (email.clone(), now.plus_seconds(-FAILURE_HOURS * 3600));
-        let (user, failures) = self
-            .read(move |conn| Ok::<_, Error>((users::find_by_email(conn, &wanted)?, sessions::failures_since(conn, &wanted, since)?)))
-            .await?;
-        let wait = wait_seconds(&failures, &from.address, now);
-        if wait > 0 {
-            return Err(Error::TooMany {
-                why: format!("the password was wrong too often; wait {wait} seconds before the next try"),
-                retry_after_seconds: u64::try_from(wait).unwrap_or(0),
-            });
-        }
+        // Whatever was typed in place of an address, perhaps a password, is neither looked for nor kept.
+        let email = normalize_address(email).unwrap_or_else(|_| NO_ADDRESS.into());
+        let (user, tries) = self.take_try(&email, &from.network).await?;
         let candidate = user.filter(|user| user.role.is_some() && user.state == UserState::Active);
         let hash = candidate.as_ref().and_then(|user| user.password_hash.clone()).unwrap_or_else(|| NOBODYS_HASH.into());
         let is_right = self.is_password(password, hash).await?;
         match candidate.filter(|_| is_right) {
             Some(user) => self.begin_session(user, from).await,
-            None => self.refuse_sign_in(email, from).await,
+            None => self.refuse_sign_in(email, from, tries).await,
         }
     }
 
-    /// Compares a password, a few at a time: each comparison takes memory and time on purpose.
+    /// Counts a try as failed before the password is compared, so that many at once are no more than many one after the other; a
+    /// right password takes the failures back. Gives who has the address, and the number of the try from this network.
+    async fn take_try(&self, email: &str, network: &str) -> Result<(Option<User>, usize)> {
+        let (email, network, now) = (email.to_owned(), network.to_owned(), self.now());
+        let taken = self.write(move |tx| {
+            // Tries for one address come one after the other.
+            audit::lock(tx)?;
+            let failures = sessions::failures_since(tx, &email, now.plus_seconds(-FAILURE_HOURS * 3600))?;
+            let user = users::find_by_email(tx, &email)?;
+            let is_known = user.as_ref().map(|user| sessions::was_at(tx, user.id, &network)).transpose()?.unwrap_or(false);
+            let wait = wait_seconds(&failures, &network, is_known, now);
+            if wait > 0 {
+                return Ok(Err(wait));
+            }
+            let tries = failures.iter().filter(|(from, _)| *from == network).count().saturating_add(1);
+            sessions::note_failure(tx, &Failure { id: FailureId::new(), email, address: network, at: now })?;
+            Ok(Ok((user, tries)))
+        });
+        taken.await?.map_err(|wait| Error::TooMany {
+            why: format!("the password was wrong too often; wait {wait} seconds before the next try"),
+            retry_after_seconds: u64::try_from(wait).unwrap_or(0),
+        })
+    }
+
+    /// Compares a password, a few at a time: each comparison takes memory and time on purpose. Whoever floods this holds up nothing
+    /// else.
     async fn is_password(&self, password: String, hash: String) -> Result<bool> {
-        let _place = self.cryptography.acquire().await.map_err(|error| Error::internal("waiting for a place", error))?;
+        let patience = std::time::Duration::from_secs(5);
+        let Ok(Ok(_place)) = tokio::time::timeout(patience, self.passwords.acquire()).await else {
+            return Err(Error::TooMany {
+                why: "too many people sign in at once; try again in a few seconds".into(),
+                retry_after_seconds: 5,
+            });
+        };
         tokio::task::spawn_blocking(move || setup::is_password(&password, &hash))
             .await
             .map_err(|error| Error::internal("comparing a password", error))
     }
 
-    async fn refuse_sign_in(&self, email: String, from: Origin) -> Result<String> {
-        let now = self.now();
-        self.write(move |tx| {
-            let failure = Failure { id: FailureId::new(), email: email.clone(), address: from.address.clone(), at: now };
-            sessions::note_failure(tx, &failure)?;
-            let actor = Actor { kind: ActorKind::User, name: email.clone() };
-            let detail = json!({ "from": from.address });
-            Ok(audit::record(
-                tx,
-                &Entry { at: now, actor: &actor, action: "session.refuse", subject_kind: "user", subject: email, detail },
-            )?)
-        })
-        .await?;
+    async fn refuse_sign_in(&self, email: String, from: Origin, tries: usize) -> Result<String> {
+        // The first few tries are told one by one, then ever fewer: strangers must not be able to fill the log.
+        if tries <= 4 || tries.is_power_of_two() {
+            let now = self.now();
+            self.write(move |tx| {
+                let actor = Actor { kind: ActorKind::User, name: email.clone() };
+                let detail = json!({ "from": from.address, "tries": tries });
+                Ok(audit::record(
+                    tx,
+                    &Entry { at: now, actor: &actor, action: "session.refuse", subject_kind: "user", subject: email, detail },
+                )?)
+            })
+            .await?;
+        }
         Err(Error::Denied("the address and the password do not belong together, or not to somebody who may sign in here".into()))
     }
 
@@ -95,6 +120,7 @@ impl App {
             user_id: user.id,
             browser: from.browser.chars().filter(|letter| !letter.is_control()).take(BROWSER_LENGTH).collect(),
             address: from.address.clone(),
+            network: from.network.clone(),
             created_at: now,
             last_seen_at: now,
             expires_at: now.plus_seconds(SESSION_HOURS * 3600),
@@ -105,7 +131,7 @@ impl App {
                 .filter(|again| again.role.is_some() && again.state == UserState::Active && again.password_hash == user.password_hash);
             let Some(user) = again else { return Err(Error::Denied("the account was changed just now; sign in again".into())) };
             sessions::insert(tx, &session)?;
-            sessions::forgive(tx, &user.email, &from.address)?;
+            sessions::forgive(tx, &user.email, &from.network)?;
             let actor = Actor { kind: ActorKind::User, name: user.email };
             let detail = json!({ "session": session.id, "from": from.address });
             Ok(audit::record(
@@ -144,11 +170,13 @@ impl App {
         if present == new {
             return Err(Error::invalid("password", "must be another one than before"));
         }
+        self.take_try(&user.email, &session.network).await?;
         if !self.is_password(present, hash).await? {
             return Err(Error::invalid("present", "is not your present password"));
         }
         let password_hash = setup::hash_password(new).await?;
         let (app, id, kept, before) = (Arc::clone(self), user.id, session.id, user.password_hash.clone());
+        let network = session.network.clone();
         self.write(move |tx| {
             let mut user = users::find_for_update(tx, id)?.ok_or(Error::NotFound("user"))?;
             if user.password_hash != before {
@@ -159,6 +187,7 @@ impl App {
             user.updated_at = app.now();
             users::update(tx, &user)?;
             let ended = sessions::end_of_user(tx, id, Some(kept))?;
+            sessions::forgive(tx, &user.email, &network)?;
             let actor = Actor { kind: ActorKind::User, name: user.email };
             let detail = json!({ "sessions_ended": ended });
             Ok(audit::record(

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     App, Error, Result, announce,
     deliver::{self, Errand, PURPOSE},
+    host_of,
 };
 use crate::{
     domain::{
@@ -87,8 +88,9 @@ impl App {
         let secret = change.renews_secret.then(Secret::generate).transpose()?;
         let sealed = secret.as_ref().map(|secret| self.keys.seal(PURPOSE, secret.as_bytes())).transpose()?;
         let shown = secret.map(|secret| secret.text());
-        let detail =
-            json!({ "name": name, "url": change.url.is_some(), "events": events, "enabled": change.enabled, "secret": shown.is_some() });
+        // The rest of an address may be a secret.
+        let host = change.url.as_deref().map(|url| host_of(url).split(['/', '?']).next().unwrap_or_default().to_owned());
+        let detail = json!({ "name": name, "host": host, "events": events, "enabled": change.enabled, "secret": shown.is_some() });
         let app = Arc::clone(self);
         let webhook = self
             .write(move |tx| {

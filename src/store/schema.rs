@@ -346,6 +346,7 @@ diesel::table! {
         user_id -> Binary,
         browser -> Text,
         address -> Text,
+        network -> Text,
         created_at -> BigInt,
         last_seen_at -> BigInt,
         expires_at -> BigInt,

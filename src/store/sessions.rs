@@ -27,6 +27,8 @@ pub struct Session {
     pub browser: String,
     /// From which network address it began.
     pub address: String,
+    /// What counts as one place to come from.
+    pub network: String,
     /// When it began.
     pub created_at: Timestamp,
     /// When it was used last, to the minute.
@@ -118,7 +120,7 @@ pub struct Failure {
     pub id: FailureId,
     /// The address that was typed.
     pub email: String,
-    /// From which network address.
+    /// From which network.
     pub address: String,
     /// When.
     pub at: Timestamp,
@@ -156,12 +158,21 @@ pub fn forgive(tx: &mut Tx<'_>, email: &str, address: &str) -> Result<(), Error>
     Ok(())
 }
 
-/// Removes sessions that have ended and failures that were long ago.
+/// Whether a user has signed in from this network, as far as sessions are kept.
 ///
 /// # Errors
 /// Those of the database.
-pub fn purge(tx: &mut Tx<'_>, now: Timestamp, failures_before: Timestamp) -> Result<(), Error> {
-    diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(&mut **tx)?;
+pub fn was_at(conn: &mut Conn, user: UserId, network: &str) -> Result<bool, Error> {
+    let there = sessions::table.filter(sessions::user_id.eq(user).and(sessions::network.eq(network)));
+    Ok(diesel::select(diesel::dsl::exists(there)).get_result(conn)?)
+}
+
+/// Removes sessions that ended before then, and failures that were long ago.
+///
+/// # Errors
+/// Those of the database.
+pub fn purge(tx: &mut Tx<'_>, ended_before: Timestamp, failures_before: Timestamp) -> Result<(), Error> {
+    diesel::delete(sessions::table.filter(sessions::expires_at.le(ended_before))).execute(&mut **tx)?;
     diesel::delete(sign_in_failures::table.filter(sign_in_failures::at.lt(failures_before))).execute(&mut **tx)?;
     Ok(())
 }

@@ -5,6 +5,7 @@ CREATE TABLE sessions (
     user_id BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     browser TEXT NOT NULL,
     address TEXT NOT NULL,
+    network TEXT NOT NULL, -- what counts as one place to come from
     created_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL

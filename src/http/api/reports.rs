@@ -131,7 +131,8 @@ fn line(device: &DeviceView) -> String {
 fn csv_field(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    // Some spreadsheets divide at semicolons: a quoted field stays one for them as well.
+    if text.contains(['"', ',', ';', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 #[cfg(test)]
@@ -144,5 +145,6 @@ mod tests {
         assert_eq!(csv_field("a,\"b\"\r\n"), "\"a,\"\"b\"\"\r\n\"");
         assert_eq!(csv_field("=cmd()"), "'=cmd()");
         assert_eq!(csv_field("@x,y"), "\"'@x,y\"");
+        assert_eq!(csv_field("x;=cmd()"), "\"x;=cmd()\"");
     }
 }

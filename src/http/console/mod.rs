@@ -157,7 +157,7 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/sessions", ManageSettings, ManageSettings, |at| sent(seen(at, account::get_sessions), account::post_end_any_session)),
 ];
 
-/// Routes the console. The server must hold `web::Data<App>` and one `web::Data<Limiter>` for all workers.
+/// Routes the console. The server must hold `web::Data<App>` and one `web::Data<SignIns>` for all workers.
 pub fn configure(config: &mut web::ServiceConfig) {
     let mut add = |resource: Resource| {
         config.service(resource.wrap(from_fn(|request, next| guard_pages(DOOR, request, next))));

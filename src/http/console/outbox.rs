@@ -105,16 +105,6 @@ struct OutboxView {
     test_address: Option<String>,
 }
 
-const fn mail_state(state: MailState) -> Badge {
-    let (text, class) = match state {
-        MailState::Queued => ("Waiting", "plain"),
-        MailState::Sent => ("Sent", "good"),
-        MailState::Expired => ("Too late", "plain"),
-        MailState::Failed => ("Given up", "bad"),
-    };
-    Badge { text, class, word: state.as_str() }
-}
-
 /// `GET /console/outbox`
 pub async fn get_outbox(admin: Admin, query: web::Query<OutboxQuery>) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(&admin, "/console/outbox", "Outbox").wide().done(query.done());
@@ -172,7 +162,7 @@ fn mail_row(mail: Mail, jobs: &[Job], may_retry: bool, now: Timestamp) -> MailRo
         user: mail.user_id,
         what: show::words(&mail.template),
         subject: mail.subject,
-        state: mail_state(mail.state),
+        state: show::mail(mail.state),
         attempts: mail.attempts,
         created: When::new(mail.created_at, now),
         sent: When::some(mail.sent_at, now),

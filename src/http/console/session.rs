@@ -12,7 +12,7 @@ use crate::{
             form::{Form, NoFields},
         },
         page,
-        portal::limit::Limiter,
+        portal::limit::{SignIns, network_of},
         problem::Problem,
         prose::sentence,
     },
@@ -60,10 +60,10 @@ pub async fn get_sign_in(app: web::Data<App>, admin: Option<Admin>, query: web::
 pub async fn post_sign_in(
     app: web::Data<App>,
     request: HttpRequest,
-    limiter: web::Data<Limiter>,
+    limiter: web::Data<SignIns>,
     form: web::Form<SignInForm>,
 ) -> Result<HttpResponse, Problem> {
-    limiter.admit(client_address(&request), app.now()).map_err(Problem::too_many)?;
+    limiter.0.admit(client_address(&request), app.now()).map_err(Problem::too_many)?;
     let SignInForm { email, password, next } = form.into_inner();
     let next = safe_next(&next);
     let app = app.into_inner();
@@ -101,12 +101,14 @@ async fn show(app: &App, status: StatusCode, mut view: SignInView) -> Result<Htt
 /// From where a request comes.
 pub(super) fn origin_of(request: &HttpRequest) -> Origin {
     let browser = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Origin { address: client_address(request).to_string(), browser: browser.to_owned() }
+    let address = client_address(request);
+    Origin { address: address.to_string(), network: network_of(address).to_string(), browser: browser.to_owned() }
 }
 
 /// Where to go after signing in: to a page of the console and nowhere else.
 fn safe_next(next: &str) -> String {
-    let is_ours = next.starts_with("/console/") && !next.contains(['\\', '\r', '\n']) && !next.contains("//");
+    let is_ours =
+        next.starts_with("/console/") && next.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\') && !next.contains("//");
     if is_ours { next.to_owned() } else { "/console/".into() }
 }
 
@@ -117,9 +119,16 @@ mod tests {
     #[test]
     fn nobody_is_sent_elsewhere_after_signing_in() {
         assert_eq!(safe_next("/console/devices?os=ios"), "/console/devices?os=ios");
-        for foreign in
-            ["", "https://evil.example", "//evil.example", "/console//evil.example", "/\\evil.example", "/console/\\x", "/api/v1"]
-        {
+        for foreign in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/console//evil.example",
+            "/\\evil.example",
+            "/console/\\x",
+            "/console/\u{7}",
+            "/api/v1",
+        ] {
             assert_eq!(safe_next(foreign), "/console/", "{foreign}");
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{see, session::origin_of};
 use crate::{
     domain::audit::{Actor, ActorKind},
-    http::{client::client_address, extract::admin::session_cookie, page, portal::limit::Limiter, problem::Problem, prose::sentence},
+    http::{client::client_address, extract::admin::session_cookie, page, portal::limit::SignIns, problem::Problem, prose::sentence},
     service::{App, Error, setup::Initialized},
 };
 
@@ -40,11 +40,11 @@ pub async fn get_setup(app: web::Data<App>, secret: web::Path<String>) -> Result
 pub async fn post_setup(
     app: web::Data<App>,
     request: HttpRequest,
-    limiter: web::Data<Limiter>,
+    limiter: web::Data<SignIns>,
     secret: web::Path<String>,
     form: web::Form<SetupForm>,
 ) -> Result<HttpResponse, Problem> {
-    limiter.admit(client_address(&request), app.now()).map_err(Problem::too_many)?;
+    limiter.0.admit(client_address(&request), app.now()).map_err(Problem::too_many)?;
     if let Some(answer) = refusal(&app, &secret).await? {
         return Ok(answer);
     }

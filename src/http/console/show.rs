@@ -142,10 +142,10 @@ pub const fn command_state(state: CommandState) -> Badge {
 #[must_use]
 pub const fn mail(state: MailState) -> Badge {
     let (text, class) = match state {
-        MailState::Queued => ("Waiting", "care"),
+        MailState::Queued => ("Waiting", "plain"),
         MailState::Sent => ("Sent", "good"),
-        MailState::Expired => ("Expired", "plain"),
-        MailState::Failed => ("Failed", "bad"),
+        MailState::Expired => ("Too late", "plain"),
+        MailState::Failed => ("Given up", "bad"),
     };
     Badge { text, class, word: state.as_str() }
 }

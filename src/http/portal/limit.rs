@@ -23,6 +23,18 @@ struct Bucket {
     at: Timestamp,
 }
 
+/// How often one network may try to sign in to the console within a minute.
+const SIGN_INS_PER_MINUTE: u32 = 60;
+
+/// The limiter of the console's sign-in: comparing a password costs much more than showing a page.
+pub struct SignIns(pub Limiter);
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self(Limiter::new(SIGN_INS_PER_MINUTE))
+    }
+}
+
 /// A token bucket for each address. One for each server: make it once, outside the closure that runs for each worker.
 pub struct Limiter {
     buckets: Mutex<LruCache<IpAddr, Bucket>>,
@@ -63,7 +75,8 @@ impl Limiter {
 }
 
 /// What is counted as one address: of IPv6 a /64, because that is what one customer has to choose from.
-fn network_of(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -15,6 +15,7 @@ every_backend!(
     a_user_with_devices_under_management_stays,
     a_user_is_found_changed_and_disabled,
     revoking_enrollments_asks_first_and_cuts_off_at_once,
+    revoking_enrollments_counts_every_device_against_the_limit,
 );
 
 async fn an_address_belongs_to_one_user(db: Database) {
@@ -109,4 +110,23 @@ async fn revoking_enrollments_asks_first_and_cuts_off_at_once(db: Database) {
     assert_eq!(phone.seen_by(&admin).await["access"], "block");
     assert!(unused.scep().await.is_err(), "a profile that was not used yet is worth nothing");
     assert_eq!(phone.obey_all().await, ["RemoveProfile"]);
+}
+
+async fn revoking_enrollments_counts_every_device_against_the_limit(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    admin.patch("/settings", &json!({ "wipe_limit": 2 })).await.expect(200);
+    let mut users = Vec::new();
+    for (email, numbers) in [("ada@example.com", 0..2), ("bob@example.com", 2..3)] {
+        let user = admin.create_user(email).await;
+        for number in numbers {
+            IPhone::enroll(&app, &user, "company", number).await.obey_all().await;
+        }
+        users.push(user);
+    }
+    let revoke = |user: &str| format!("/users/{user}/revoke-enrollments");
+    admin.post(&revoke(&users[0]), &json!({ "confirm": true })).await.expect(200);
+    admin.post(&revoke(&users[1]), &json!({ "confirm": true })).await.expect(429);
+    assert_eq!(admin.get("/devices?status=retired").await.expect(200)["total"], 2);
+    assert_eq!(admin.get("/devices?status=enrolled").await.expect(200)["total"], 1, "what is refused changes nothing");
 }

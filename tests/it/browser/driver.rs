@@ -4,9 +4,10 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, wd::Capabilities};
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::Capabilities};
 use serde_json::{Value, json};
 
 use crate::harness::folder::TempFolder;
@@ -87,14 +88,49 @@ impl Browser {
     /// Presses the first thing that fits, and waits until the next page is there.
     pub async fn press(&self, what: &str) {
         let element = self.client.find(Locator::Css(what)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+        self.leave_by(element).await;
+    }
+
+    /// Presses the link or button that says this, and waits until the next page is there.
+    pub async fn press_text(&self, text: &str) {
+        let element = self.saying(text).await;
+        self.leave_by(element).await;
+    }
+
+    /// Presses the link or button that says this, which leads to no other page.
+    pub async fn press_and_stay(&self, text: &str) {
+        self.saying(text).await.click().await.unwrap();
+    }
+
+    /// Ticks what fits, or takes the tick away.
+    pub async fn tick(&self, what: &str) {
+        let element = self.client.find(Locator::Css(what)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         element.click().await.unwrap();
     }
 
-    /// Presses the link or button that says this.
-    pub async fn press_text(&self, text: &str) {
+    /// Chooses what has this value from a list.
+    pub async fn choose(&self, field: &str, value: &str) {
+        let element = self.client.find(Locator::Css(field)).await.unwrap_or_else(|error| panic!("{field}: {error}"));
+        element.select_by_value(value).await.unwrap();
+    }
+
+    async fn saying(&self, text: &str) -> Element {
         let path = format!("//main//*[self::a or self::button][contains(normalize-space(.), \"{text}\")]");
-        let element = self.client.find(Locator::XPath(&path)).await;
-        element.unwrap_or_else(|error| panic!("{text}: {error}")).click().await.unwrap();
+        self.client.find(Locator::XPath(&path)).await.unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    async fn leave_by(&self, element: Element) {
+        self.run("document.documentElement.dataset.left = 'yes'").await;
+        element.click().await.unwrap();
+        let is_there = "return document.readyState === 'complete' && !document.documentElement.dataset.left";
+        for _ in 0..400 {
+            // Between two pages there is none that could answer.
+            if self.client.execute(is_there, Vec::new()).await.is_ok_and(|there| there == json!(true)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no other page came after {}", self.place().await)
     }
 
     /// What can be read on the page.
@@ -152,7 +188,7 @@ impl Browser {
             if let Ok(text) = std::fs::read_to_string(&path) {
                 return text;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{name} was not downloaded")
     }

@@ -47,7 +47,7 @@ async fn set_up(app: &TestApp, browser: &Browser) {
         browser.type_into(field, value).await;
     }
     browser.press("form button").await;
-    browser.sees("overview-empty", &["Example & Sons", "Nothing needs your attention", "First steps"]).await;
+    browser.sees("overview-empty", &["Example & Sons", "First steps", "There is no push certificate"]).await;
 }
 
 async fn a_policy_is_made(app: &TestApp, browser: &Browser) {
@@ -56,8 +56,9 @@ async fn a_policy_is_made(app: &TestApp, browser: &Browser) {
     browser.open("/console/policies/new").await;
     browser.sees("policy-new", &["Name"]).await;
     browser.type_into("[name=name]", "Everyone").await;
-    browser.press("[name='passcode.required'], [name=passcode_required], [name=required]").await;
-    browser.type_into("[name='passcode.min_length'], [name=passcode_min_length], [name=min_length]", "6").await;
+    browser.tick("[name='passcode.required']").await;
+    browser.type_into("[name='passcode.min_length']", "6").await;
+    browser.tick("[name='passcode.allow_simple']").await;
     browser.press("main form button:not(.quiet)").await;
     app.work().await;
     browser.open("/console/policies").await;
@@ -73,8 +74,8 @@ async fn somebody_is_invited(app: &TestApp, browser: &Browser, email: &str, numb
     browser.press("main form button:not(.quiet)").await;
     let user = browser.place().await;
     browser.sees("user", &[email]).await;
-    browser.press("[name=ownership][value=company]").await;
-    browser.press_text("invitation").await;
+    browser.choose("[name=ownership]", "company").await;
+    browser.press_text("Send the invitation").await;
     browser.sees("user-invited", &["invitation"]).await;
     app.work().await;
     let visitor = Visitor::new(app, email);
@@ -138,7 +139,7 @@ async fn the_report_is_read(browser: &Browser) {
     browser.sees("report", &["By compliance", "ada@example.com"]).await;
     browser.open("/console/report?status=wiped&os=ios").await;
     browser.sees("report-filtered", &["2 device(s)"]).await;
-    browser.press_text("Download as CSV").await;
+    browser.press_and_stay("Download as CSV").await;
     let csv = browser.downloaded("compliance.csv").await;
     assert_eq!(csv.lines().count(), 3, "{csv}");
     assert!(csv.contains("ada@example.com") && csv.contains("grace@example.com") && csv.contains(",wiped,"), "{csv}");
@@ -148,8 +149,15 @@ async fn the_report_is_read(browser: &Browser) {
 async fn the_rest_is_looked_at(app: &TestApp, browser: &Browser) {
     for (path, name) in [
         ("/console/users", "users"),
+        ("/console/users/import", "import"),
+        ("/console/users/invite", "invite"),
         ("/console/groups", "groups"),
+        ("/console/groups/new", "group-new"),
         ("/console/outbox", "outbox"),
+        ("/console/jobs", "jobs"),
+        ("/console/push", "push"),
+        ("/console/webhooks", "webhooks"),
+        ("/console/webhooks/new", "webhook-new"),
         ("/console/certificates", "certificates"),
         ("/console/audit?verify=yes", "audit"),
         ("/console/tokens", "tokens"),

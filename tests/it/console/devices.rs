@@ -18,6 +18,7 @@ every_backend!(
     several_devices_are_counted_and_asked_about_before_anything_happens,
     the_helpdesk_sees_no_full_wipe_and_an_auditor_nothing_to_press,
     the_report_can_be_filtered_and_downloaded,
+    what_a_profile_holds_is_shown_to_nobody,
 );
 
 async fn enrolled(app: &TestApp, email: &str, number: usize, ownership: &str) -> (IPhone, String) {
@@ -163,4 +164,20 @@ async fn the_report_can_be_filtered_and_downloaded(database: Database) {
     assert_eq!(csv.source.lines().count(), 2, "{}", csv.source);
     assert!(csv.source.contains("ada@example.com"));
     assert_eq!(clerk.look("/console/report.csv?os=ipados").await.source.lines().count(), 1);
+}
+
+async fn what_a_profile_holds_is_shown_to_nobody(database: Database) {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use serde_json::json;
+    let app = TestApp::start(database).await;
+    let (_phone, id) = enrolled(&app, "ada@example.com", 1, "company").await;
+    let secret = STANDARD.encode("<plist><dict><key>Password</key><string>the password of the network</string></dict></plist>");
+    let admin = app.admin();
+    let profile = admin.command(&id, &json!({ "kind": "install_profile", "identifier": "org.example.wifi", "profile": secret })).await;
+    let raw = "<plist version=\"1.0\"><dict><key>RequestType</key><string>RestartDevice</string><key>Note</key><string>hush</string></dict></plist>";
+    let raw = admin.command(&id, &json!({ "kind": "raw", "plist": raw })).await;
+    let clerk = Clerk::with_role(&app, Role::Auditor).await;
+    let shown = clerk.open(&format!("/console/devices/{id}/commands/{profile}")).await.expect(200);
+    assert!(shown.source.contains("InstallProfile") && !shown.source.contains(secret.get(..20).unwrap()), "{}", shown.source);
+    clerk.open(&format!("/console/devices/{id}/commands/{raw}")).await.expect(200).says("RestartDevice").keeps_quiet_about("hush");
 }

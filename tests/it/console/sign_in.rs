@@ -20,6 +20,8 @@ every_backend!(
     a_password_that_was_given_must_be_changed_first,
     sessions_are_listed_and_ended,
     whoever_loses_the_role_is_out_at_once,
+    many_tries_at_once_are_no_more_than_many_one_after_the_other,
+    what_was_typed_in_place_of_an_address_is_not_kept,
 );
 
 async fn the_first_administrator_is_made_through_the_address_that_the_server_prints(database: Database) {
@@ -163,4 +165,29 @@ async fn whoever_loses_the_role_is_out_at_once(database: Database) {
     app.admin().patch(&format!("/users/{id}"), &json!({ "state": "disabled" })).await.expect(200);
     clerk.look("/console/").await.expect(303);
     clerk.sign_in("second@example.com", PASSWORD).await.expect(403);
+}
+
+async fn many_tries_at_once_are_no_more_than_many_one_after_the_other(database: Database) {
+    let app = TestApp::start(database).await;
+    hire(&app, "ada@example.com", Role::Administrator).await;
+    let clerk = Clerk::stranger(&app);
+    let page = clerk.open("/console/sign-in").await;
+    let fields = [("email", "ada@example.com"), ("password", "not the password")];
+    let tries = (0..20).map(|_| clerk.submit(&page, "/console/sign-in", &fields));
+    let answers = futures_util::future::join_all(tries).await;
+    let compared = answers.iter().filter(|answer| answer.status == 403).count();
+    assert_eq!((compared, answers.len() - compared), (5, 15));
+    assert!(answers.iter().all(|answer| matches!(answer.status, 403 | 429)));
+    let refused = app.admin().audited().await.iter().filter(|action| *action == "session.refuse").count();
+    assert_eq!(refused, 4, "after four refusals the log has only every power of two");
+}
+
+async fn what_was_typed_in_place_of_an_address_is_not_kept(database: Database) {
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::stranger(&app);
+    for typed in ["my secret password", "nul\u{0}byte@example.com", "a..b@example.com"] {
+        clerk.sign_in(typed, "x").await.expect(403);
+    }
+    let log = app.admin().get("/audit?action=session.refuse").await.text();
+    assert!(!log.contains("secret") && log.contains("(no address)"), "{log}");
 }
