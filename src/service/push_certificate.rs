@@ -80,7 +80,11 @@ fn warning(end: Option<Timestamp>, health: &PushHealth, now: Timestamp) -> Optio
     is_near.then(|| format!("The push certificate ends on {}, in {days} day(s). {RENEW}", end.calendar().date()))
 }
 
-fn state(conn: &mut Conn, now: Timestamp) -> Result<PushCertificateState> {
+/// How the push certificate stands, and what an administrator should know about it.
+///
+/// # Errors
+/// Those of the database.
+pub fn state(conn: &mut Conn, now: Timestamp) -> Result<PushCertificateState> {
     let (active, health) = (push_certificates::active(conn)?, push_health::read(conn)?);
     let (end, topic) = (active.as_ref().and_then(|active| active.not_after), active.as_ref().and_then(|active| active.topic.clone()));
     let other = topic.as_deref().map(|topic| enrollments::count_by_topic(conn, topic)).transpose()?.map_or(0, |(_, other)| other);

@@ -7,7 +7,6 @@ use super::{
     conn::first_locked,
     document,
     kept::{Kept, run_kept},
-    lower,
     page::{Page, PageRequest},
     parse,
     schema::{devices, users},
@@ -73,6 +72,12 @@ pub struct Device {
 }
 
 impl Device {
+    /// What it is found by.
+    fn words(&self) -> String {
+        let given = [self.serial.as_deref(), self.model.as_deref(), self.device_name.as_deref()].map(Option::unwrap_or_default);
+        format!("{} {}", self.identifier, given.join(" ")).to_lowercase()
+    }
+
     /// A device that was just seen for the first time; nothing is known of it yet.
     #[must_use]
     pub fn new(user_id: UserId, identifier: String, platform: Platform, ownership: Ownership, now: Timestamp) -> Self {
@@ -208,15 +213,9 @@ macro_rules! filtered {
         }
         if let Some(text) = &$filter.text {
             let pattern = super::contains(text);
-            query = query.filter(
-                users::email
-                    .like(pattern.clone())
-                    .escape('\\')
-                    .or(lower(devices::identifier).like(pattern.clone()).escape('\\'))
-                    .or(devices::serial.is_not_null().and(lower(devices::serial.assume_not_null()).like(pattern.clone()).escape('\\')))
-                    .or(devices::model.is_not_null().and(lower(devices::model.assume_not_null()).like(pattern.clone()).escape('\\')))
-                    .or(devices::device_name.is_not_null().and(lower(devices::device_name.assume_not_null()).like(pattern).escape('\\'))),
-            );
+            let owners = diesel::alias!(users as owners);
+            let found = owners.filter(owners.field(users::email).like(pattern.clone()).escape('\\')).select(owners.field(users::id));
+            query = query.filter(devices::search.like(pattern).escape('\\').or(devices::user_id.eq_any(found)));
         }
         query
     }};
@@ -227,8 +226,11 @@ macro_rules! filtered {
 /// # Errors
 /// Those of the database.
 pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<DeviceId>) -> Result<Page<(Device, String)>, Error> {
-    let total = filtered!(devices::table.inner_join(users::table).count(), filter).get_result(conn)?;
     let items = list_items(conn, filter, page)?;
+    let found = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    // What fits on the first page is counted by looking at it.
+    let is_all = page.after.is_none() && found <= page.limit;
+    let total = if is_all { found } else { filtered!(devices::table.count(), filter).get_result(conn)? };
     Ok(Page::cut(items, page.limit, total, |(device, _): &(Device, String)| device.id))
 }
 
@@ -289,7 +291,7 @@ pub fn due_for_refresh(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Ve
 /// # Errors
 /// Those of the database.
 pub fn insert(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
-    diesel::insert_into(devices::table).values(device).execute(&mut **tx)?;
+    diesel::insert_into(devices::table).values((device, devices::search.eq(device.words()))).execute(&mut **tx)?;
     Ok(())
 }
 
@@ -300,7 +302,7 @@ pub fn insert(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
 pub fn update(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
     let seen: Option<Timestamp> = devices::table.filter(devices::id.eq(device.id)).select(devices::last_seen_at).first(&mut **tx)?;
     let device = Device { last_seen_at: seen.max(device.last_seen_at), ..device.clone() };
-    run_kept!(tx, diesel::update(devices::table.filter(devices::id.eq(device.id))).set(&device))?;
+    run_kept!(tx, diesel::update(devices::table.filter(devices::id.eq(device.id))).set((&device, devices::search.eq(device.words()))))?;
     Ok(())
 }
 

@@ -125,6 +125,7 @@ diesel::table! {
         last_seen_at -> Nullable<BigInt>,
         enrolled_at -> Nullable<BigInt>,
         created_at -> BigInt,
+        search -> Text,
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::{Finding, Site};
 use crate::{
     pki::seal::SealKey,
-    service,
+    service::{self, push_certificate},
     store::authorities::{self, Authority, AuthorityKind},
 };
 
@@ -71,4 +71,24 @@ pub(super) fn authorities(site: &mut Site<'_>) -> Finding {
             Finding::ok(format!("the CA and the server's own certificates are good; the first of them ends on {end}"))
         }
     }
+}
+
+/// The push certificate. Without one the server works, and wakes no Apple device.
+pub(super) fn push_certificate(site: &mut Site<'_>) -> Finding {
+    let now = site.now;
+    let conn = match site.database() {
+        Ok(conn) => conn,
+        Err(finding) => return finding,
+    };
+    let state = match push_certificate::state(conn, now) {
+        Ok(state) => state,
+        Err(error) => return Finding::unknown(format!("the push certificate cannot be read: {error}")),
+    };
+    let Some(warning) = state.warning else {
+        return Finding::ok(format!("the push certificate is good for {} more days", state.days_left.unwrap_or_default()));
+    };
+    let text = warning.trim_end_matches('.').to_owned();
+    let remedy =
+        "'enlist apns request', or Apple push in the console, leads through Apple's portal; 'enlist apns import' takes what comes back";
+    if state.topic.is_none() { Finding::note(text, remedy) } else { Finding::wrong(text, remedy) }
 }

@@ -96,6 +96,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("instance", local::instance),
     ("secret key", keys::secret_key),
     ("authorities", keys::authorities),
+    ("push", keys::push_certificate),
     ("mail", local::mail),
     ("jobs", database::jobs),
 ];

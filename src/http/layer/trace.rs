@@ -61,3 +61,31 @@ pub async fn trace<B: MessageBody + 'static>(request: ServiceRequest, next: Next
     }
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, middleware::from_fn, test, web};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_handler_that_panics_is_answered_and_the_next_request_as_well() {
+        async fn panics() -> HttpResponse {
+            panic!("the inner text of a panic")
+        }
+        let app = App::new()
+            .wrap(from_fn(trace))
+            .route("/panics", web::get().to(panics))
+            .route("/works", web::get().to(|| async { HttpResponse::Ok().finish() }));
+        let service = test::init_service(app).await;
+        for _ in 0..3 {
+            let error = test::try_call_service(&service, test::TestRequest::get().uri("/panics").to_request()).await.unwrap_err();
+            let answer = error.error_response();
+            assert_eq!(answer.status(), 500);
+            assert!(!error.to_string().contains("inner text"));
+            let works = test::call_service(&service, test::TestRequest::get().uri("/works").to_request()).await;
+            assert_eq!(works.status(), 200);
+            assert!(works.headers().contains_key("x-request-id"));
+        }
+    }
+}

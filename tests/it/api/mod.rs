@@ -1,6 +1,7 @@
 //! The API, called as programs call it.
 
 mod document;
+mod every_route;
 mod groups;
 mod manners;
 mod policies;

@@ -4,7 +4,7 @@ use enlist::simulator::{PhoneOptions, passcode::Passcode};
 
 use super::driver::Browser;
 use crate::harness::{
-    actors::{IPhone, Visitor, text},
+    actors::{IPhone, Visitor, id, text},
     app::TestApp,
     clerk::PASSWORD,
     database::Database,
@@ -32,6 +32,8 @@ async fn first_day(width: u32) {
     company_data_is_wiped(&app, &browser, &mut left).await;
     the_report_is_read(&browser).await;
     the_rest_is_looked_at(&app, &browser).await;
+    pages_of_single_things_are_looked_at(&app, &browser, &lost).await;
+    what_is_asked_before_is_looked_at(&app, &browser).await;
     browser.close().await;
     app.work().await;
 }
@@ -171,4 +173,56 @@ async fn the_rest_is_looked_at(app: &TestApp, browser: &Browser) {
         browser.sees(name, &[]).await;
     }
     app.work().await;
+}
+
+/// The pages of one group, one policy, one user, one device, one webhook.
+async fn pages_of_single_things_are_looked_at(app: &TestApp, browser: &Browser, phone: &IPhone) {
+    let admin = app.admin();
+    let group = admin.create_group("Sales").await;
+    let policy = admin.create_policy(&serde_json::json!({ "name": "Sales", "groups": [group] })).await;
+    let hook = serde_json::json!({ "name": "Tickets", "url": "https://tickets.example.com/hook", "events": ["wipe.ordered"] });
+    let hook = id(&admin.post("/webhooks", &hook).await.expect(201));
+    app.work().await;
+    let device = id(&phone.seen_by(&admin).await);
+    let user = text(&phone.seen_by(&admin).await["user"], "id");
+    for (path, name) in [
+        (format!("/console/groups/{group}"), "group"),
+        (format!("/console/groups/{group}/delete"), "group-delete"),
+        (format!("/console/policies/{policy}"), "policy"),
+        (format!("/console/policies/{policy}/delete"), "policy-delete"),
+        (format!("/console/users/{user}/edit"), "user-edit"),
+        (format!("/console/users/{user}/role"), "user-role"),
+        (format!("/console/users/{user}/revoke"), "user-revoke"),
+        (format!("/console/users/{user}/delete"), "user-delete"),
+        (format!("/console/devices/{device}/lock"), "device-lock"),
+        (format!("/console/devices/{device}/clear-passcode"), "device-clear-passcode"),
+        (format!("/console/devices/{device}/retire"), "device-retire"),
+        (format!("/console/webhooks/{hook}"), "webhook"),
+        (format!("/console/webhooks/{hook}/delete"), "webhook-delete"),
+    ] {
+        browser.open(&path).await;
+        assert_eq!(browser.place().await, path);
+        browser.sees(name, &[]).await;
+    }
+}
+
+/// The pages that come between a form and what it does.
+async fn what_is_asked_before_is_looked_at(app: &TestApp, browser: &Browser) {
+    browser.open("/console/devices").await;
+    browser.tick("[name=device]").await;
+    browser.press_text("Check again").await;
+    browser.sees("bulk", &["Left out"]).await;
+    browser.open("/console/users/import").await;
+    browser.type_into("textarea", "linus@example.com;Linus\nnot an address;Nobody").await;
+    browser.press("main form button:not(.quiet)").await;
+    browser.sees("import-preview", &["linus@example.com", "not an address"]).await;
+    browser.press("main form button:not(.quiet)").await;
+    app.work().await;
+    browser.sees("import-progress", &[]).await;
+    browser.open("/console/tokens").await;
+    browser.type_into("#name", "Prometheus").await;
+    browser.press("main form button:not(.small)").await;
+    browser.sees("token-made", &["shown this once"]).await;
+    browser.press("main table form button").await;
+    browser.sees("token-revoke", &["cannot be given back"]).await;
 }

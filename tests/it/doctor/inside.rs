@@ -4,10 +4,14 @@ use std::{os::unix::fs::PermissionsExt, process::Command};
 
 use diesel::{Connection, PgConnection, SqliteConnection};
 use diesel_migrations::MigrationHarness;
-use enlist::store::migrate;
+use enlist::{
+    domain::time::{Clock, SystemClock},
+    store::migrate,
+};
 
 use super::{Findings, Patient};
 use crate::harness::{
+    apns,
     database::Database,
     every_backend,
     postgres::{Cluster, Durability},
@@ -18,6 +22,7 @@ every_backend!(
     a_database_that_is_not_there_or_not_migrated_is_found,
     keys_that_are_missing_open_to_all_or_foreign_are_found,
     certificates_of_the_server_that_end_are_found,
+    a_push_certificate_that_ends_is_found,
     work_that_nobody_does_is_found
 );
 
@@ -67,6 +72,24 @@ async fn certificates_of_the_server_that_end_are_found(database: Database) {
     patient.database.tamper("UPDATE authorities SET not_after = created_at + 25920000000 WHERE kind = 'device_ca'");
     patient.database.tamper("UPDATE authorities SET not_after = created_at + 25920000000 WHERE kind = 'profile_signer'");
     patient.must_have("authorities", "the device CA ends on", "enroll again");
+}
+
+async fn a_push_certificate_that_ends_is_found(database: Database) {
+    let patient = Patient::new(database);
+    let without = patient.examine();
+    assert_eq!(without.of("push")["state"], "note", "{}", without.report);
+    for (days, state, text) in [(90, "ok", "is good for"), (5, "wrong", "The push certificate ends on")] {
+        let now = SystemClock.now();
+        let identity = apns::certificate_between(apns::TOPIC, now.plus_days(-1), now.plus_days(days));
+        let file = patient.folder.path().join("push.pem");
+        std::fs::write(&file, apns::pem(&identity)).unwrap();
+        let imported = patient.command(&["apns", "import"]).arg(&file).output().unwrap();
+        assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+        let found = patient.examine();
+        assert_eq!(found.of("push")["state"], state, "{}", found.report);
+        assert!(found.of("push")["text"].as_str().unwrap().contains(text), "{}", found.report);
+    }
+    patient.must_have("push", "Renew it", "enlist apns import");
 }
 
 async fn work_that_nobody_does_is_found(database: Database) {
