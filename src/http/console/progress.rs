@@ -90,6 +90,7 @@ struct FailedRow {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that is shown or not")]
 struct ProgressView {
     is_running: bool,
     is_invitations: bool,
@@ -104,10 +105,20 @@ struct ProgressView {
     more_failed: i64,
     is_mailing: bool,
     mails_done: i64,
+    /// The page looks again by itself.
+    is_followed: bool,
+}
+
+/// Whether the page looks again by itself. Only where the reader asks for it: a page that changes under one's hands is hard to use
+/// with a screen reader (WCAG 2.2, success criterion 2.2.4).
+#[derive(Debug, Default, Deserialize)]
+pub struct ProgressQuery {
+    #[serde(default)]
+    follow: String,
 }
 
 /// `GET /console/users/import/{id}`
-pub async fn get_progress(admin: Admin, id: web::Path<ImportId>) -> Result<HttpResponse, Problem> {
+pub async fn get_progress(admin: Admin, id: web::Path<ImportId>, query: web::Query<ProgressQuery>) -> Result<HttpResponse, Problem> {
     let id = *id;
     let (import, counts, failed, job) = admin
         .app
@@ -133,6 +144,7 @@ pub async fn get_progress(admin: Admin, id: web::Path<ImportId>) -> Result<HttpR
             .map(|line| FailedRow { line: line.number, email: line.email, why: sentence(&line.why.unwrap_or_default()) })
             .collect(),
         is_mailing: counts.mails_waiting > 0,
+        is_followed: !query.follow.is_empty(),
         mails_done: counts.invited.saturating_sub(counts.mails_waiting),
         counts,
     };
@@ -144,7 +156,7 @@ pub async fn get_progress(admin: Admin, id: web::Path<ImportId>) -> Result<HttpR
     };
     let mut frame = Frame::new(&admin, "/console/users", title).below("/console/users", "Users");
     if is_running || view.is_mailing {
-        frame.refresh_seconds = Some(LOOK_AGAIN_SECONDS);
+        frame.refresh_seconds = view.is_followed.then_some(LOOK_AGAIN_SECONDS);
     }
     Ok(frame.show(&admin, "console/import_progress", &view))
 }

@@ -56,7 +56,9 @@ async fn a_list_is_shown_first_and_imported_when_confirmed(database: Database) {
     let preview = preview.says("Exist already").says("bob@example.com").says("Create and invite 2 users");
     assert_eq!(admin.get("/users").await.expect(200)["total"], 2, "nothing is written before the confirmation");
     let progress = clerk.submit(&preview, PATH, &[]).await.expect(200).says("Users are being created").says("0 of 3 done");
-    assert!(progress.source.contains("http-equiv=\"refresh\"") && progress.source.contains("<progress"));
+    assert!(!progress.source.contains("http-equiv=\"refresh\"") && progress.source.contains("<progress"));
+    let followed = clerk.open(&format!("{}?follow=yes", progress.page.url.path())).await.expect(200).says("looks again by itself");
+    assert!(followed.source.contains("http-equiv=\"refresh\""), "whoever asks for it need not look again themselves");
     app.work().await;
     let done = clerk.open(progress.page.url.path()).await.expect(200).says("The list was imported").says("by administrator@example.com");
     let done = done.says("Created 2").says("Invited 2").says("Existed already 1").says("Failed 0").says("Sent 2");
