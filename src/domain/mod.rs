@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod backend;
 pub mod command;
 pub mod compliance;
 pub mod device;

@@ -8,9 +8,11 @@ use serde_json::json;
 
 use super::{App, Error, Result, queue, settings};
 use crate::{
+    android,
     apple::profile::{self, Profile},
     domain::{
         access::{AccessSettings, Decision, decide},
+        backend::Backend,
         command::{Command, Purpose},
         compliance::{Status, Subject, evaluate},
         device::{EnrollmentState, Platform},
@@ -40,6 +42,8 @@ pub(super) struct Known {
     policy: Option<EffectivePolicy>,
     /// The passcode profile that the device must have; none where no passcode is asked for.
     passcode: Option<Profile>,
+    /// The version of the policy that an Android device must take over; none where there is nothing to take over.
+    policy_version: Option<String>,
     organization: String,
     user: UserState,
 }
@@ -57,7 +61,9 @@ impl Known {
         let policy = policies::for_user(tx, device.user_id)?;
         let organization = settings::read(tx, &app.default_sender)?.organization;
         let passcode = wanted_passcode(app, &organization, &device, enrollment.as_ref(), policy.as_ref())?;
-        Ok(Self { device, enrollment, posture, policy, passcode, organization, user })
+        let backend = enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend);
+        let policy_version = policy.as_ref().and_then(|policy| android::policy::wanted_version(backend, &policy.rules));
+        Ok(Self { device, enrollment, posture, policy, passcode, policy_version, organization, user })
     }
 
     fn enforcement(&self) -> Enforcement {
@@ -90,7 +96,11 @@ impl App {
     /// `cause` goes into the timeline where something changed.
     pub(super) fn reconcile(&self, tx: &mut Tx<'_>, mut known: Known, cause: &str) -> Result<()> {
         self.judge(tx, &mut known, cause)?;
-        self.keep_passcode_profile(tx, &mut known)?;
+        match known.enrollment.as_ref().map(|enrollment| enrollment.backend) {
+            Some(Backend::Apple) => self.keep_passcode_profile(tx, &mut known)?,
+            Some(Backend::Agent | Backend::Headwind) => self.keep_policy_version(tx, &mut known)?,
+            Some(Backend::Certificate | Backend::Browser) | None => {}
+        }
         Ok(devices::update(tx, &known.device)?)
     }
 
@@ -106,9 +116,11 @@ impl App {
         let subject = Subject {
             platform: known.device.platform,
             state: known.device.state,
+            backend: known.enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend),
             is_user_enrollment: known.enrollment.as_ref().is_some_and(|enrollment| enrollment.is_user_enrollment),
             last_seen_at: known.device.last_seen_at,
             passcode_profile: known.passcode.as_ref().map(|profile| (profile.identifier.as_str(), profile.uuid.as_str())),
+            policy_version: known.policy_version.as_deref(),
             before: &before,
         };
         let verdict = evaluate(known.policy.as_ref(), &subject, &known.posture, now);
@@ -169,6 +181,23 @@ impl App {
         enrollments::set_passcode_profile(tx, enrollment.id, enrollment.passcode_profile.as_deref())?;
         self.queue(tx, enrollment, known.device.id, &command, Purpose::Policy)?;
         tracing::debug!(device = %known.device.id, organization = known.organization, "the passcode profile was queued");
+        Ok(())
+    }
+
+    /// Queues the policy where an Android device was not told of the one that it must take over. The version that it was last told
+    /// of is kept where an Apple device keeps the UUID of its passcode profile.
+    fn keep_policy_version(&self, tx: &mut Tx<'_>, known: &mut Known) -> Result<()> {
+        let Some(enrollment) = known.enrollment.as_mut() else { return Ok(()) };
+        let is_managed = enrollment.state == Stage::Enrolled && known.device.state == EnrollmentState::Enrolled;
+        if !is_managed || enrollment.passcode_profile == known.policy_version {
+            return Ok(());
+        }
+        // Nothing is asked for any more: the device is told so as well, with a version that no policy has.
+        let version = known.policy_version.clone().unwrap_or_default();
+        commands::cancel_kind(tx, enrollment.id, Purpose::Policy, "apply_policy", "a newer policy took its place", self.now())?;
+        enrollment.passcode_profile.clone_from(&known.policy_version);
+        enrollments::set_passcode_profile(tx, enrollment.id, enrollment.passcode_profile.as_deref())?;
+        self.queue(tx, enrollment, known.device.id, &Command::ApplyPolicy { version }, Purpose::Policy)?;
         Ok(())
     }
 

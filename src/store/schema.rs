@@ -172,6 +172,8 @@ diesel::table! {
         enrolled_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
         end_cause -> Nullable<Text>,
+        backend -> Text,
+        management_mode -> Nullable<Text>,
     }
 }
 
@@ -200,6 +202,7 @@ diesel::table! {
         profile_taken_at -> Nullable<BigInt>,
         created_at -> BigInt,
         expires_at -> BigInt,
+        backend -> Nullable<Text>,
     }
 }
 

@@ -261,6 +261,7 @@ const fn source_name(source: Source) -> &'static str {
         Source::CheckIn => "check-in",
         Source::StatusReport => "status report",
         Source::Agent => "agent",
+        Source::Headwind => "launcher's log",
     }
 }
 
