@@ -19,6 +19,7 @@ mod figures;
     reason = "shared with the tests"
 )]
 mod postgres;
+mod rollout;
 mod seed;
 #[path = "../load/server.rs"]
 #[allow(dead_code, reason = "shared with the other benchmark")]
@@ -116,13 +117,16 @@ fn run(runtime: &tokio::runtime::Runtime, database: &str, devices: usize, reques
     server::stay_on(SERVER_CORE)?;
     let cluster = (database == "PostgreSQL").then(|| Cluster::start(Durability::Full));
     let url = cluster.as_ref().map(|cluster| cluster.url("postgres"));
-    let (installation, _) = Installation::create(&folder, url.clone())?;
+    let (installation, token) = Installation::create(&folder, url.clone())?;
     let url = url.map_or_else(|| DatabaseUrl::Sqlite(folder.join("enlist.db").display().to_string()), DatabaseUrl::Postgres);
     let ids = seed::fill(&url, devices)?;
     let times = runtime.block_on(async {
         let server = installation.start().await?;
         server::stay_on(LOAD_CORE)?;
-        let times = measure(installation.target(1).port, &ids, requests).await?;
+        let port = installation.target(1).port;
+        let mut times = measure(port, &ids, requests).await?;
+        let (preview, rollout) = rollout::measure(port, &token).await?;
+        times.extend([("preview of a policy for everyone", preview * 1e3), ("that policy on every device", rollout * 1e3)]);
         println!("{:<40} {:>6} MB", "peak memory of the server", server.peak_memory()? / 1000);
         server.stop()?;
         anyhow::Ok(times)
@@ -163,7 +167,7 @@ fn percentile(taken: &mut [Duration]) -> f64 {
 }
 
 fn table(columns: &[(String, Times)]) -> anyhow::Result<String> {
-    let mut text = String::from("| page, p95 in ms |");
+    let mut text = String::from("| page, p95 in ms; the last two once, in ms |");
     for (name, _) in columns {
         write!(text, " {name} |")?;
     }
