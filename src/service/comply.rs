@@ -10,9 +10,9 @@ use super::{App, Error, Result, queue, settings};
 use crate::{
     apple::profile::{self, Profile},
     domain::{
-        access::{AccessSettings, Decision, decide},
+        access::{self, AccessRules, Candidate, Decision, Exception},
         command::{Command, Purpose},
-        compliance::{Status, Subject, evaluate},
+        compliance::{Status, Subject, Verdict, evaluate},
         device::{EnrollmentState, Platform},
         id::DeviceId,
         policy::{EffectivePolicy, Enforcement},
@@ -24,7 +24,7 @@ use crate::{
     },
     pki::cms,
     store::{
-        Tx,
+        self, Conn, Tx,
         commands::{self, QueuedCommand},
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
@@ -42,22 +42,77 @@ pub(super) struct Known {
     passcode: Option<Profile>,
     organization: String,
     user: UserState,
+    /// What the organization decides about access, and what of it is about this device and its user.
+    rules: AccessRules,
+    is_excluded: bool,
+    exception: Option<Exception>,
 }
 
 impl Known {
     /// Reads it all, with the device locked until the commit.
     pub fn get(tx: &mut Tx<'_>, app: &App, id: DeviceId) -> Result<Self> {
         let device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
+        Self::of(tx, app, device)
+    }
+
+    /// Reads what is known about a device.
+    pub fn of(conn: &mut Conn, app: &App, device: Device) -> Result<Self> {
         let enrollment = match device.enrollment_id {
-            Some(id) => enrollments::find(tx, id)?,
+            Some(id) => enrollments::find(conn, id)?,
             None => None,
         };
-        let posture = postures::get(tx, id)?;
-        let user = users::find(tx, device.user_id)?.map_or(UserState::Disabled, |user| user.state);
-        let policy = policies::for_user(tx, device.user_id)?;
-        let organization = settings::read(tx, &app.default_sender)?.organization;
+        let posture = postures::get(conn, device.id)?;
+        let user = users::find(conn, device.user_id)?.map_or(UserState::Disabled, |user| user.state);
+        let policy = policies::for_user(conn, device.user_id)?;
+        let organization = settings::read(conn, &app.default_sender)?.organization;
         let passcode = wanted_passcode(app, &organization, &device, enrollment.as_ref(), policy.as_ref())?;
-        Ok(Self { device, enrollment, posture, policy, passcode, organization, user })
+        let rules = store::access::rules(conn)?;
+        let is_excluded = !rules.excluded_groups.is_empty() && store::access::is_excluded(conn, device.user_id)?;
+        let exception = store::access::exception(conn, device.id)?.map(|row| row.exception());
+        Ok(Self { device, enrollment, posture, policy, passcode, organization, user, rules, is_excluded, exception })
+    }
+
+    /// The verdict at this time.
+    pub fn verdict(&self, now: Timestamp) -> Result<Verdict> {
+        let before = self.device.reasons()?;
+        let subject = Subject {
+            platform: self.device.platform,
+            state: self.device.state,
+            is_user_enrollment: self.enrollment.as_ref().is_some_and(|enrollment| enrollment.is_user_enrollment),
+            last_seen_at: self.device.last_seen_at,
+            passcode_profile: self.passcode.as_ref().map(|profile| (profile.identifier.as_str(), profile.uuid.as_str())),
+            before: &before,
+        };
+        Ok(evaluate(self.policy.as_ref(), &subject, &self.posture, now))
+    }
+
+    /// What the access rules are asked about, with this verdict.
+    pub fn candidate(&self, status: Status) -> Candidate<'_> {
+        Candidate {
+            is_identified: true,
+            user: self.user,
+            is_excluded: self.is_excluded,
+            exception: self.exception,
+            state: self.device.state,
+            status,
+            enforcement: self.enforcement(),
+            platform: self.device.platform,
+            model: self.device.model.as_deref(),
+            product: self.device.product_name.as_deref(),
+            os_version: self.device.os_version.as_deref(),
+            user_agent: None,
+        }
+    }
+
+    /// The access rules that it was read with.
+    pub const fn rules(&self) -> &AccessRules {
+        &self.rules
+    }
+
+    /// When time alone may change what is decided, with this verdict.
+    pub fn good_until(&self, verdict: &Verdict, now: Timestamp) -> Option<Timestamp> {
+        let end = self.exception.filter(|exception| exception.holds(now)).map(|exception| exception.until);
+        [verdict.valid_until, end].into_iter().flatten().min()
     }
 
     fn enforcement(&self) -> Enforcement {
@@ -102,17 +157,9 @@ impl App {
 
     fn judge(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
         let now = self.now();
-        let before = known.device.reasons()?;
-        let subject = Subject {
-            platform: known.device.platform,
-            state: known.device.state,
-            is_user_enrollment: known.enrollment.as_ref().is_some_and(|enrollment| enrollment.is_user_enrollment),
-            last_seen_at: known.device.last_seen_at,
-            passcode_profile: known.passcode.as_ref().map(|profile| (profile.identifier.as_str(), profile.uuid.as_str())),
-            before: &before,
-        };
-        let verdict = evaluate(known.policy.as_ref(), &subject, &known.posture, now);
-        let access = decide(AccessSettings::default(), known.user, known.device.state, verdict.status, known.enforcement());
+        let verdict = known.verdict(now)?;
+        let access = access::decide(&known.rules, &known.candidate(verdict.status), now).decision;
+        let good_until = known.good_until(&verdict, now);
         let device = &mut known.device;
         let (status_before, access_before) = (device.compliance, device.access);
         if verdict.status != device.compliance {
@@ -129,7 +176,7 @@ impl App {
         device.access = access;
         device.set_reasons(&verdict.reasons)?;
         device.deadline = verdict.deadline;
-        device.evaluate_at = verdict.valid_until;
+        device.evaluate_at = good_until;
         device.evaluated_at = Some(now);
         if verdict.status != status_before {
             let change = json!({ "before": status_before, "after": verdict.status, "reasons": verdict.reasons, "cause": cause });

@@ -4,6 +4,7 @@
 
 use actix_web::{HttpResponse, web};
 
+pub mod access;
 pub mod approvals;
 pub mod audit;
 pub mod devices;
@@ -49,6 +50,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/groups/{id}/members/{user}").put(groups::add_member).delete(groups::remove_member))
             .service(resource("/policies").get(policies::list_policies).post(policies::create_policy))
             .service(resource("/policies/{id}").get(policies::get_policy).put(policies::replace_policy).delete(policies::delete_policy))
+            .service(resource("/access-rules").get(access::get_access_rules).put(access::replace_access_rules))
+            .service(resource("/access-rules/explain").get(access::explain_access))
             .service(resource("/devices").get(devices::list_devices))
             .service(resource("/devices/{id}").get(devices::get_device))
             .service(resource("/devices/{id}/commands").get(devices::list_commands).post(orders::order_command))
@@ -57,6 +60,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/commands/{command}/cancel").post(approvals::cancel_command))
             .service(resource("/devices/{id}/timeline").get(devices::list_timeline))
             .service(resource("/devices/{id}/posture").get(devices::get_posture))
+            .service(
+                resource("/devices/{id}/exception").get(access::get_exception).put(access::set_exception).delete(access::end_exception),
+            )
             .service(resource("/devices/{id}/wipe").post(orders::wipe_device))
             .service(resource("/devices/{id}/lock").post(orders::lock_device))
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
