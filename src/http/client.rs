@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::{HttpRequest, web};
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::domain::networks::Networks;
 
@@ -32,44 +33,89 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
     addresses.into_iter().rev().find(|address| !proxies.contain(*address)).unwrap_or(peer)
 }
 
-/// The certificate that a device came with: by TLS, or in a header from a trusted proxy (RFC 9440 `Client-Cert`, or nginx's
-/// `X-SSL-Client-Cert`). A header that comes twice, or from anybody else, is no certificate.
+/// The certificate that a device came with: by TLS, or in a header from a trusted proxy. A header that comes twice, or from anybody
+/// else, is no certificate.
 #[must_use]
 pub fn client_certificate(request: &HttpRequest) -> Option<Vec<u8>> {
-    if let Some(peer) = request.conn_data::<PeerCertificate>() {
-        return Some(peer.0.clone());
-    }
-    if !is_from_trusted_proxy(request) {
-        return None;
-    }
-    single(request, "client-cert").and_then(from_rfc9440).or_else(|| single(request, "x-ssl-client-cert").and_then(from_escaped_pem))
+    shown_certificate(request).ok().flatten()
 }
 
-fn single<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    let mut values = request.headers().get_all(name);
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
+/// Something that can be read in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ambiguous;
+
+/// How proxies write a certificate: RFC 9440 `Client-Cert`, nginx's and Envoy's escaped PEM, Traefik's base64.
+type Writing = (&'static str, fn(&str) -> Option<Vec<u8>>);
+const WRITINGS: [Writing; 3] =
+    [("client-cert", from_rfc9440), ("x-ssl-client-cert", from_escaped_pem), ("x-forwarded-tls-client-cert", from_base64)];
+
+/// The certificate that a device came with, for whoever must know that nobody else has added one.
+///
+/// # Errors
+/// A trusted proxy handed on more than one, or one that cannot be read.
+pub fn shown_certificate(request: &HttpRequest) -> Result<Option<Vec<u8>>, Ambiguous> {
+    if let Some(peer) = request.conn_data::<PeerCertificate>() {
+        return Ok(Some(peer.0.clone()));
+    }
+    if !is_from_trusted_proxy(request) {
+        return Ok(None);
+    }
+    let mut shown = None;
+    for (name, read) in WRITINGS {
+        let mut values = request.headers().get_all(name);
+        let Some(value) = values.next() else { continue };
+        let value = value.to_str().map_err(|_| Ambiguous)?.trim();
+        if values.next().is_some() {
+            return Err(Ambiguous);
+        }
+        // Proxies that have seen none write none in several ways.
+        if value.is_empty() || value == "::" || value == "-" {
+            continue;
+        }
+        let certificate = read(value).filter(|der| !der.is_empty()).ok_or(Ambiguous)?;
+        if shown.replace(certificate).is_some() {
+            return Err(Ambiguous);
+        }
+    }
+    Ok(shown)
 }
 
 /// RFC 9440: `:base64:`.
 fn from_rfc9440(value: &str) -> Option<Vec<u8>> {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    STANDARD.decode(value.trim().strip_prefix(':')?.strip_suffix(':')?).ok()
+    STANDARD.decode(value.strip_prefix(':')?.strip_suffix(':')?).ok()
 }
 
-/// nginx's `$ssl_client_escaped_cert`: PEM, percent-encoded.
+/// nginx's `$ssl_client_escaped_cert` and Envoy's `%DOWNSTREAM_PEER_CERT%`: PEM, percent-encoded.
 fn from_escaped_pem(value: &str) -> Option<Vec<u8>> {
-    let mut pem = Vec::with_capacity(value.len());
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    let pem = unescaped(value)?;
+    let (_, rest) = pem.split_once(BEGIN)?;
+    let (content, rest) = rest.split_once("-----END CERTIFICATE-----")?;
+    if rest.contains(BEGIN) {
+        return None;
+    }
+    STANDARD.decode(content.split_ascii_whitespace().collect::<String>()).ok()
+}
+
+/// Traefik's `X-Forwarded-Tls-Client-Cert`: the PEM without its first and last line and without line breaks, escaped by some
+/// versions; the device's own before those of its issuers.
+fn from_base64(value: &str) -> Option<Vec<u8>> {
+    let text = unescaped(value)?;
+    STANDARD.decode(text.split(',').next()?).ok()
+}
+
+fn unescaped(value: &str) -> Option<String> {
+    let mut text = Vec::with_capacity(value.len());
     let mut bytes = value.bytes();
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let digits = [bytes.next()?, bytes.next()?];
-            pem.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+            text.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
         } else {
-            pem.push(byte);
+            text.push(byte);
         }
     }
-    openssl::x509::X509::from_pem(&pem).ok()?.to_der().ok()
+    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]
@@ -104,5 +150,25 @@ mod tests {
         assert_eq!(client_certificate(&request("192.0.2.1", &[header])), None);
         assert_eq!(client_certificate(&request("10.0.0.1", &[header, header])), None);
         assert_eq!(client_certificate(&request("10.0.0.1", &[("x-ssl-client-cert", "%ZZ")])), None);
+    }
+
+    #[test]
+    fn every_proxy_writes_a_certificate_in_its_own_way_and_only_one_of_them_may_be_there() {
+        let pem = "-----BEGIN%20CERTIFICATE-----%0AAQI%0AD%0A-----END%20CERTIFICATE-----%0A";
+        let shown = |headers: &[(&str, &str)]| shown_certificate(&request("10.0.0.1", headers));
+        let ways = [("client-cert", ":AQID:"), ("x-ssl-client-cert", pem), ("x-forwarded-tls-client-cert", "AQID,BAUG")];
+        for way in ways {
+            assert_eq!(shown(&[way]), Ok(Some(vec![1, 2, 3])), "{way:?}");
+            assert_eq!(shown(&[way, (way.0, "")]), Err(Ambiguous), "{way:?}");
+            assert_eq!(shown(&[(way.0, "nonsense")]), Err(Ambiguous), "{way:?}");
+            for other in ways.into_iter().filter(|other| other.0 != way.0) {
+                assert_eq!(shown(&[way, other]), Err(Ambiguous), "{way:?} {other:?}");
+            }
+        }
+        let none = [("client-cert", "::"), ("x-ssl-client-cert", ""), ("x-forwarded-tls-client-cert", "-")];
+        assert_eq!(shown(&none), Ok(None));
+        assert_eq!(shown_certificate(&request("192.0.2.1", &ways)), Ok(None));
+        let two = format!("{pem}{pem}");
+        assert_eq!(shown(&[("x-ssl-client-cert", &two)]), Err(Ambiguous));
     }
 }

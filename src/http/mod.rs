@@ -7,6 +7,7 @@ pub mod client;
 pub mod console;
 pub mod device;
 pub mod extract;
+pub mod gate;
 pub mod health;
 pub mod layer;
 pub mod limits;
@@ -24,6 +25,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(web::resource("/healthz").get(health::is_alive));
     config.service(web::resource("/readyz").get(health::is_ready));
     config.service(web::resource("/metrics").get(health::show_metrics));
+    // reverse proxies
+    gate::configure(config);
     // devices
     device::configure(config);
     // programs
@@ -40,4 +43,5 @@ pub fn configure_device_port(config: &mut web::ServiceConfig) {
     config.app_data(web::PayloadConfig::new(4 * 1024 * 1024));
     config.service(web::resource("/healthz").get(health::is_alive));
     device::configure_management(config);
+    gate::configure(config);
 }

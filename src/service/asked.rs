@@ -7,6 +7,7 @@ use crate::{
     android,
     apple::profile::{self, Profile},
     domain::{
+        access::AccessRules,
         backend::Backend,
         device::Platform,
         id::{GroupId, PolicyId},
@@ -14,7 +15,7 @@ use crate::{
         policy::EffectivePolicy,
     },
     store::{
-        Conn,
+        Conn, access,
         policies::{self, Policy},
         standings::Standing,
     },
@@ -25,6 +26,7 @@ pub(super) struct Asked {
     policies: Vec<Policy>,
     organization: String,
     reverse_dns: String,
+    rules: AccessRules,
     /// By the requirements as JSON: many devices have the same.
     profiles: HashMap<String, Profile>,
 }
@@ -33,14 +35,30 @@ impl Asked {
     /// As it is.
     pub fn read(conn: &mut Conn, app: &App) -> Result<Self> {
         let organization = settings::read(conn, &app.default_sender)?.organization;
-        Ok(Self { policies: policies::all(conn)?, organization, reverse_dns: app.reverse_dns.clone(), profiles: HashMap::new() })
+        let (policies, rules) = (policies::all(conn)?, access::rules(conn)?);
+        Ok(Self { policies, organization, reverse_dns: app.reverse_dns.clone(), rules, profiles: HashMap::new() })
     }
 
     /// As it would be with this policy, new or in place of the one that has its identifier.
     pub fn with(&self, policy: Policy) -> Self {
         let mut policies: Vec<Policy> = self.policies.iter().filter(|other| other.id != policy.id).cloned().collect();
         policies.push(policy);
-        Self { policies, organization: self.organization.clone(), reverse_dns: self.reverse_dns.clone(), profiles: HashMap::new() }
+        Self { policies, ..self.afresh() }
+    }
+
+    /// As it would be with these access rules.
+    pub fn with_rules(&self, rules: AccessRules) -> Self {
+        Self { rules, ..self.afresh() }
+    }
+
+    fn afresh(&self) -> Self {
+        Self {
+            policies: self.policies.clone(),
+            organization: self.organization.clone(),
+            reverse_dns: self.reverse_dns.clone(),
+            rules: self.rules.clone(),
+            profiles: HashMap::new(),
+        }
     }
 
     /// The policy of this identifier.
@@ -71,6 +89,9 @@ impl Asked {
             policy_version,
             organization: self.organization.clone(),
             user: standing.user,
+            rules: self.rules.clone(),
+            is_excluded: standing.groups.iter().any(|group| self.rules.excluded_groups.contains(group)),
+            exception: standing.exception,
         })
     }
 

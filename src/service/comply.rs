@@ -11,7 +11,7 @@ use crate::{
     android,
     apple::profile::{self, Profile},
     domain::{
-        access::{AccessSettings, Decision, decide},
+        access::{self, AccessRules, Candidate, Decision, Exception},
         backend::Backend,
         command::{Command, Purpose},
         compliance::{Status, Subject, Verdict, evaluate},
@@ -26,7 +26,7 @@ use crate::{
     },
     pki::cms,
     store::{
-        Tx,
+        self, Conn, Tx,
         commands::{self, QueuedCommand},
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
@@ -46,28 +46,47 @@ pub(super) struct Known {
     pub(super) policy_version: Option<String>,
     pub(super) organization: String,
     pub(super) user: UserState,
+    /// What the organization decides about access, and what of it is about this device and its user.
+    pub(super) rules: AccessRules,
+    pub(super) is_excluded: bool,
+    pub(super) exception: Option<Exception>,
 }
 
 impl Known {
     /// Reads it all, with the device locked until the commit.
     pub fn get(tx: &mut Tx<'_>, app: &App, id: DeviceId) -> Result<Self> {
         let device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
+        Self::of(tx, app, device)
+    }
+
+    /// Reads what is known about a device.
+    pub fn of(conn: &mut Conn, app: &App, device: Device) -> Result<Self> {
         let enrollment = match device.enrollment_id {
-            Some(id) => enrollments::find(tx, id)?,
+            Some(id) => enrollments::find(conn, id)?,
             None => None,
         };
-        let posture = postures::get(tx, id)?;
-        let user = users::find(tx, device.user_id)?.map_or(UserState::Disabled, |user| user.state);
-        let policy = policies::for_user(tx, device.user_id)?;
-        let organization = settings::read(tx, &app.default_sender)?.organization;
+        let posture = postures::get(conn, device.id)?;
+        let user = users::find(conn, device.user_id)?.map_or(UserState::Disabled, |user| user.state);
+        let policy = policies::for_user(conn, device.user_id)?;
+        let organization = settings::read(conn, &app.default_sender)?.organization;
         let passcode = wanted_passcode(app, &organization, &device, enrollment.as_ref(), policy.as_ref())?;
         let backend = enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend);
         let policy_version = policy.as_ref().and_then(|policy| android::policy::wanted_version(backend, &policy.rules));
-        Ok(Self { device, enrollment, posture, policy, passcode, policy_version, organization, user })
+        let rules = store::access::rules(conn)?;
+        let is_excluded = !rules.excluded_groups.is_empty() && store::access::is_excluded(conn, device.user_id)?;
+        let exception = store::access::exception(conn, device.id)?.map(|row| row.exception());
+        Ok(Self { device, enrollment, posture, policy, passcode, policy_version, organization, user, rules, is_excluded, exception })
     }
 
     /// The verdict and the decision that follow from what is known; changes nothing.
     pub fn conclude(&self, now: Timestamp) -> Result<(Verdict, Decision)> {
+        let verdict = self.verdict(now)?;
+        let access = access::decide(&self.rules, &self.candidate(verdict.status), now).decision;
+        Ok((verdict, access))
+    }
+
+    /// The verdict at this time.
+    pub fn verdict(&self, now: Timestamp) -> Result<Verdict> {
         let before = self.device.reasons()?;
         let subject = Subject {
             platform: self.device.platform,
@@ -79,9 +98,36 @@ impl Known {
             policy_version: self.policy_version.as_deref(),
             before: &before,
         };
-        let verdict = evaluate(self.policy.as_ref(), &subject, &self.posture, now);
-        let access = decide(AccessSettings::default(), self.user, self.device.state, verdict.status, self.enforcement());
-        Ok((verdict, access))
+        Ok(evaluate(self.policy.as_ref(), &subject, &self.posture, now))
+    }
+
+    /// What the access rules are asked about, with this verdict.
+    pub fn candidate(&self, status: Status) -> Candidate<'_> {
+        Candidate {
+            is_identified: true,
+            user: self.user,
+            is_excluded: self.is_excluded,
+            exception: self.exception,
+            state: self.device.state,
+            status,
+            enforcement: self.enforcement(),
+            platform: self.device.platform,
+            model: self.device.model.as_deref(),
+            product: self.device.product_name.as_deref(),
+            os_version: self.device.os_version.as_deref(),
+            user_agent: None,
+        }
+    }
+
+    /// The access rules that it was read with.
+    pub const fn rules(&self) -> &AccessRules {
+        &self.rules
+    }
+
+    /// When time alone may change what is decided, with this verdict.
+    pub fn good_until(&self, verdict: &Verdict, now: Timestamp) -> Option<Timestamp> {
+        let end = self.exception.filter(|exception| exception.holds(now)).map(|exception| exception.until);
+        [verdict.valid_until, end].into_iter().flatten().min()
     }
 
     fn enforcement(&self) -> Enforcement {
@@ -137,6 +183,7 @@ impl App {
         let now = self.now();
         let (verdict, access) = known.conclude(now)?;
         let next_rung = self.climb(tx, known, &verdict, access)?;
+        let good_until = known.good_until(&verdict, now);
         let device = &mut known.device;
         let (status_before, access_before) = (device.compliance, device.access);
         if verdict.status != device.compliance {
@@ -153,7 +200,7 @@ impl App {
         device.access = access;
         device.set_reasons(&verdict.reasons)?;
         device.deadline = verdict.deadline;
-        device.evaluate_at = verdict.valid_until.into_iter().chain(next_rung).min();
+        device.evaluate_at = good_until.into_iter().chain(next_rung).min();
         device.evaluated_at = Some(now);
         if verdict.status != status_before {
             let change = json!({ "before": status_before, "after": verdict.status, "reasons": verdict.reasons, "cause": cause });

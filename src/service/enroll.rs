@@ -29,7 +29,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        imports, mails, rollouts, sessions,
+        gate, imports, mails, rollouts, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -67,6 +67,9 @@ pub struct Progress {
     /// The device, once it has shown itself.
     pub device: Option<Device>,
 }
+
+/// Seconds after which no server reads a change of what the gate decides from any more.
+const GATE_SECONDS: i64 = 3600;
 
 impl App {
     /// Where a visit stands.
@@ -292,6 +295,7 @@ impl App {
             mails::forget_expired(tx, now)?;
             rollouts::purge(tx, now.plus_days(-30))?;
             deliveries::purge(tx, now.plus_days(-30))?;
+            gate::purge(tx, GATE_SECONDS)?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await

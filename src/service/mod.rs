@@ -8,6 +8,7 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+pub mod access;
 mod announce;
 pub mod approve;
 mod asked;
@@ -22,6 +23,8 @@ pub mod connect;
 pub mod deliver;
 pub mod enroll;
 mod error;
+pub mod explain;
+pub mod gate;
 pub mod groups;
 pub mod identify;
 pub mod import;
@@ -84,6 +87,7 @@ pub struct App {
     /// Begins the identifiers of all profiles.
     reverse_dns: String,
     seen: seen::Seen,
+    gate: gate::Gate,
     signers: signers::Signers,
     /// Signed profiles by their UUID: each content is signed once.
     signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
@@ -138,6 +142,7 @@ impl App {
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),
             seen: seen::Seen::default(),
+            gate: gate::Gate::default(),
             signers: signers::Signers::default(),
             signed_profiles: Mutex::new(LruCache::new(capacity)),
             crl: Mutex::new(None),
@@ -188,7 +193,11 @@ impl App {
     where
         T: Send + 'static,
     {
-        self.store.write(f).await
+        let result = self.store.write(f).await;
+        if result.is_ok() {
+            self.gate.note_write();
+        }
+        result
     }
 
     /// Waits until a job was enqueued by this server.

@@ -1,16 +1,17 @@
-//! What a policy would change, computed from what is known now by the same functions that decide afterwards. Nothing is saved.
+//! What a policy, or other access rules, would change, computed from what is known now by the same functions that decide afterwards. Nothing is saved.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     App, Error, Result,
+    access::of_excluded,
     asked::{Asked, reaches},
     groups::check_groups_exist,
     policy::{WantedPolicy, checked},
 };
 use crate::{
     domain::{
-        access::Decision,
+        access::{AccessRules, Decision},
         compliance::{Reason, Status, Verdict},
         device::EnrollmentState,
         id::{DeviceId, PolicyId, UserId},
@@ -20,7 +21,7 @@ use crate::{
         Conn,
         policies::Policy,
         rollouts::{self, Scope},
-        standings,
+        standings::{self, Standing},
     },
 };
 
@@ -29,10 +30,10 @@ const BATCH: i64 = 500;
 /// Most devices that are named one by one.
 const MOST_NAMED: usize = 100;
 
-/// What a policy would change.
+/// What something would change.
 #[derive(Debug, Clone, Default)]
 pub struct Preview {
-    /// Devices that the policy reaches, or would no longer reach.
+    /// Devices that it reaches, or would no longer reach.
     pub devices_affected: i64,
     /// Devices of any verdict that would get another one.
     pub verdicts_changed: i64,
@@ -87,7 +88,22 @@ impl App {
     pub async fn preview_policy(self: &Arc<Self>, id: Option<PolicyId>, wanted: WantedPolicy) -> Result<Preview> {
         let name = checked(&wanted)?;
         let app = Arc::clone(self);
-        let mut run = self.read(move |conn| Run::begin(conn, &app, id, name, wanted)).await?;
+        let run = self.read(move |conn| Run::of_policy(conn, &app, id, name, wanted)).await?;
+        self.run_preview(run).await
+    }
+
+    /// Finds out what other access rules would change.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where they could not be saved either.
+    pub async fn preview_access_rules(self: &Arc<Self>, wanted: AccessRules) -> Result<Preview> {
+        wanted.check().map_err(|error| Error::invalid(error.field, error.why))?;
+        let app = Arc::clone(self);
+        let run = self.read(move |conn| Run::of_rules(conn, &app, wanted)).await?;
+        self.run_preview(run).await
+    }
+
+    async fn run_preview(self: &Arc<Self>, mut run: Run) -> Result<Preview> {
         loop {
             // One connection for each batch: a long look must not keep others waiting.
             let app = Arc::clone(self);
@@ -110,15 +126,15 @@ struct Run {
     scope: Scope,
     now_asked: Asked,
     then_asked: Asked,
-    policy: Policy,
-    before: Option<Policy>,
+    /// The policy as it would be and as it is; none where something else is tried.
+    policies: Vec<Policy>,
     after: Option<DeviceId>,
     blocked_users: BTreeSet<UserId>,
     found: Preview,
 }
 
 impl Run {
-    fn begin(conn: &mut Conn, app: &App, id: Option<PolicyId>, name: String, wanted: WantedPolicy) -> Result<Self> {
+    fn of_policy(conn: &mut Conn, app: &App, id: Option<PolicyId>, name: String, wanted: WantedPolicy) -> Result<Self> {
         check_groups_exist(conn, &wanted.groups)?;
         let now_asked = Asked::read(conn, app)?;
         let before = match id {
@@ -141,7 +157,31 @@ impl Run {
         let scope =
             before.as_ref().map_or_else(|| super::policy::scope_of(&policy), |before| super::policy::scope_of_both(before, &policy));
         let then_asked = now_asked.with(policy.clone());
-        Ok(Self { scope, now_asked, then_asked, policy, before, after: None, blocked_users: BTreeSet::new(), found: Preview::default() })
+        let policies = before.into_iter().chain(std::iter::once(policy)).collect();
+        Ok(Self { scope, now_asked, then_asked, policies, after: None, blocked_users: BTreeSet::new(), found: Preview::default() })
+    }
+
+    fn of_rules(conn: &mut Conn, app: &App, wanted: AccessRules) -> Result<Self> {
+        check_groups_exist(conn, &wanted.excluded_groups).map_err(of_excluded)?;
+        let now_asked = Asked::read(conn, app)?;
+        let then_asked = now_asked.with_rules(wanted);
+        Ok(Self {
+            scope: Scope::Everyone,
+            now_asked,
+            then_asked,
+            policies: Vec::new(),
+            after: None,
+            blocked_users: BTreeSet::new(),
+            found: Preview::default(),
+        })
+    }
+
+    /// Policies are for enrolled devices; access rules are also for those that are not.
+    fn is_concerned(&self, standing: &Standing) -> bool {
+        if self.policies.is_empty() {
+            return !matches!(standing.device.state, EnrollmentState::Retired | EnrollmentState::Wiped | EnrollmentState::WipePending);
+        }
+        standing.device.state == EnrollmentState::Enrolled && self.policies.iter().any(|policy| reaches(policy, &standing.groups))
     }
 
     fn batch(&mut self, conn: &mut Conn, app: &App) -> Result<bool> {
@@ -149,9 +189,7 @@ impl Run {
         self.after = ids.last().copied().or(self.after);
         let is_last = i64::try_from(ids.len()).unwrap_or(BATCH) < BATCH;
         for standing in standings::load(conn, &ids)? {
-            let is_reached =
-                reaches(&self.policy, &standing.groups) || self.before.as_ref().is_some_and(|before| reaches(before, &standing.groups));
-            if !is_reached || standing.device.state != EnrollmentState::Enrolled {
+            if !self.is_concerned(&standing) {
                 continue;
             }
             self.found.devices_affected = self.found.devices_affected.saturating_add(1);

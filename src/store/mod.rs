@@ -12,6 +12,7 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 
+pub mod access;
 pub mod attention;
 pub mod audit;
 pub mod authorities;
@@ -26,6 +27,7 @@ pub mod deliveries;
 pub mod devices;
 pub mod dump;
 pub mod enrollments;
+pub mod gate;
 pub mod groups;
 pub mod health;
 pub mod held;
@@ -152,9 +154,14 @@ impl DerefMut for Tx<'_> {
     }
 }
 
+/// Connections for what must be answered now.
+const APART: u32 = 2;
+
 /// The database.
 pub struct Store {
     readers: Pool<conn::Manager>,
+    /// For what must be answered now, however much else is going on.
+    apart: Pool<conn::Manager>,
     writer: Option<writer::Writer>,
 }
 
@@ -171,7 +178,7 @@ impl Store {
             DatabaseUrl::Sqlite(_) => (Some(writer::Writer::start(url.clone())?), connections.min(4)),
             DatabaseUrl::Postgres(_) => (None, connections),
         };
-        Ok(Self { readers: conn::pool(url, size.max(1)), writer })
+        Ok(Self { readers: conn::pool(url, size.max(1)), apart: conn::pool(url, APART), writer })
     }
 
     /// Runs queries.
@@ -184,6 +191,19 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let pool = self.readers.clone();
+        blocking(move || with_pooled(&pool, f)).await
+    }
+
+    /// Runs queries on connections that nothing else uses: they never wait behind reports and pages.
+    ///
+    /// # Errors
+    /// Those of the closure, and [`Error::Unavailable`].
+    pub async fn read_apart<T, E>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let pool = self.apart.clone();
         blocking(move || with_pooled(&pool, f)).await
     }
 

@@ -442,6 +442,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    access_excluded_groups (group_id) {
+        group_id -> Binary,
+    }
+}
+
+diesel::table! {
+    access_exceptions (device_id) {
+        device_id -> Binary,
+        decision -> Text,
+        until -> BigInt,
+        note -> Text,
+        created_by -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    gate_changes (sequence, device_id) {
+        sequence -> BigInt,
+        device_id -> Binary,
+        at -> BigInt,
+    }
+}
+
+diesel::joinable!(access_excluded_groups -> groups (group_id));
+diesel::joinable!(access_exceptions -> devices (device_id));
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));
@@ -466,6 +493,8 @@ diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(ladders -> devices (device_id));
 diesel::joinable!(import_lines -> imports (import_id));
 diesel::allow_tables_to_appear_in_same_query!(
+    access_excluded_groups,
+    access_exceptions,
     settings,
     authorities,
     audit,

@@ -6,12 +6,14 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx,
+    access::ExceptionRow,
     devices::Device,
     enrollments::Enrollment,
     parse,
-    schema::{devices, enrollments, group_members, postures, users},
+    schema::{access_exceptions, devices, enrollments, group_members, postures, users},
 };
 use crate::domain::{
+    access::Exception,
     id::{DeviceId, GroupId, UserId},
     posture::Posture,
     time::Timestamp,
@@ -33,6 +35,8 @@ pub struct Standing {
     pub enrollment: Option<Enrollment>,
     /// What it has said of itself.
     pub posture: Posture,
+    /// What an administrator decided about it.
+    pub exception: Option<Exception>,
 }
 
 /// Reads what is known about these devices; those that are gone are left out. In the order of the identifiers.
@@ -70,6 +74,9 @@ fn complete(conn: &mut Conn, devices: Vec<Device>) -> Result<Vec<Standing>, Erro
     let present: Vec<_> = devices.iter().filter_map(|device| device.enrollment_id).collect();
     let found: Vec<Enrollment> = enrollments::table.filter(enrollments::id.eq_any(present)).select(Enrollment::as_select()).load(conn)?;
     let mut enrollments: HashMap<_, _> = found.into_iter().map(|enrollment| (enrollment.id, enrollment)).collect();
+    let decided: Vec<ExceptionRow> =
+        access_exceptions::table.filter(access_exceptions::device_id.eq_any(ids.clone())).select(ExceptionRow::as_select()).load(conn)?;
+    let exceptions: HashMap<_, _> = decided.iter().map(|row| (row.device_id, row.exception())).collect();
     let facts: Vec<(DeviceId, String)> =
         postures::table.filter(postures::device_id.eq_any(ids)).select((postures::device_id, postures::facts)).load(conn)?;
     let mut facts: HashMap<_, _> = facts.into_iter().collect();
@@ -88,7 +95,8 @@ fn complete(conn: &mut Conn, devices: Vec<Device>) -> Result<Vec<Standing>, Erro
         let (email, user) = states.get(&device.user_id).cloned().unwrap_or((String::new(), UserState::Disabled));
         let posture = facts.remove(&device.id).map_or_else(|| Ok(Posture::default()), |text| parse("a posture", &text))?;
         let enrollment = device.enrollment_id.and_then(|id| enrollments.remove(&id));
-        Ok(Standing { email, user, groups: groups.get(&device.user_id).cloned().unwrap_or_default(), enrollment, posture, device })
+        let groups = groups.get(&device.user_id).cloned().unwrap_or_default();
+        Ok(Standing { email, user, groups, enrollment, posture, exception: exceptions.get(&device.id).copied(), device })
     };
     devices.into_iter().map(standing).collect()
 }

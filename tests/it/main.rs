@@ -23,6 +23,7 @@ mod console;
 mod crash;
 mod deploy;
 mod doctor;
+mod gate;
 mod harness;
 mod hostile;
 mod mail;

@@ -4,6 +4,7 @@
 
 use actix_web::{HttpResponse, web};
 
+pub mod access;
 pub mod approvals;
 pub mod audit;
 pub mod devices;
@@ -52,6 +53,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/policies").get(policies::list_policies).post(policies::create_policy))
             .service(resource("/policies/preview").post(preview::preview_policy))
             .service(resource("/policies/{id}").get(policies::get_policy).put(policies::replace_policy).delete(policies::delete_policy))
+            .service(resource("/access-rules").get(access::get_access_rules).put(access::replace_access_rules))
+            .service(resource("/access-rules/preview").post(preview::preview_access_rules))
+            .service(resource("/access-rules/explain").get(access::explain_access))
             .service(resource("/devices").get(devices::list_devices))
             .service(resource("/devices/{id}").get(devices::get_device))
             .service(resource("/devices/{id}/commands").get(devices::list_commands).post(orders::order_command))
@@ -62,6 +66,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/posture").get(devices::get_posture))
             .service(resource("/devices/{id}/policy").get(devices::get_policy))
             .service(resource("/rollouts").get(rollouts::list_rollouts))
+            .service(
+                resource("/devices/{id}/exception").get(access::get_exception).put(access::set_exception).delete(access::end_exception),
+            )
             .service(resource("/devices/{id}/wipe").post(orders::wipe_device))
             .service(resource("/devices/{id}/lock").post(orders::lock_device))
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))

@@ -1,4 +1,4 @@
-//! What a policy would change, before it is saved.
+//! What a policy, or other access rules, would change, before they are saved.
 
 use actix_web::web;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        access::Decision,
+        access::{AccessRules, Decision},
         compliance::{Reason, Status},
         id::DeviceId,
         time::Timestamp,
@@ -32,10 +32,10 @@ pub struct NewlyBlocked {
     pub devices: i64,
 }
 
-/// What a policy would change. Nothing was saved.
+/// What something would change. Nothing was saved.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PreviewView {
-    /// Enrolled devices that the policy reaches, or would no longer reach.
+    /// Devices that it concerns.
     pub devices_affected: i64,
     /// Devices that would get another verdict.
     pub verdicts_changed: i64,
@@ -108,6 +108,18 @@ impl From<Preview> for PreviewView {
             has_more_changes: found.is_cut,
         }
     }
+}
+
+/// Finds out what other access rules would change. Nothing is saved.
+#[utoipa::path(post, path = "/api/v1/access-rules/preview", request_body = AccessRules, responses((status = 200, body = PreviewView), (status = 400, body = Problem)), tag = "access", security(("token" = [])))]
+pub async fn preview_access_rules(
+    caller: Caller,
+    app: web::Data<App>,
+    body: web::Json<AccessRules>,
+) -> Result<web::Json<PreviewView>, ApiError> {
+    caller.must(Permission::ManagePolicies)?;
+    let found = app.into_inner().preview_access_rules(body.into_inner()).await?;
+    Ok(web::Json(found.into()))
 }
 
 /// Finds out what a policy would change; `id` names the one that it would replace. Nothing is saved.

@@ -1,16 +1,18 @@
 //! Pages that help: short, and the same for everybody.
 
 use actix_web::{HttpResponse, http::StatusCode, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{browser::Family, problem::Problem, visitor::Visitor};
+use crate::http::gate::text_of;
 
 /// The topics, with the titles of their pages.
-const TOPICS: [(&str, &str, &str); 4] = [
+const TOPICS: [(&str, &str, &str); 5] = [
     ("help", "Help", "portal/help"),
     ("safari", "Why Safari", "portal/help_safari"),
     ("cookies", "How to allow cookies", "portal/help_cookies"),
     ("declined", "Nothing was changed", "portal/help_declined"),
+    ("access", "No access from this device", "portal/help_access"),
 ];
 
 #[derive(Serialize)]
@@ -24,10 +26,19 @@ struct HelpView<'a> {
     is_edge: bool,
     can_return: bool,
     return_address: &'static str,
+    /// Why the gate lets somebody not in.
+    reason: &'static str,
+}
+
+/// What may stand behind the question mark.
+#[derive(Debug, Deserialize)]
+pub struct HelpQuery {
+    #[serde(default)]
+    reason: String,
 }
 
 /// `GET /enroll/help/{topic}`
-pub async fn get_help(visitor: Visitor, topic: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn get_help(visitor: Visitor, topic: web::Path<String>, query: web::Query<HelpQuery>) -> Result<HttpResponse, Problem> {
     let found = TOPICS.iter().find(|(name, ..)| *name == topic.as_str());
     let (_, title, template) = found.ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
     let family = visitor.browser.family;
@@ -41,6 +52,7 @@ pub async fn get_help(visitor: Visitor, topic: web::Path<String>) -> Result<Http
         is_edge: family == Family::Edge,
         can_return: return_address != "/",
         return_address,
+        reason: text_of(&query.reason),
     };
     Ok(visitor.page(StatusCode::OK, template, &visitor.frame(*title), &view))
 }

@@ -48,6 +48,13 @@ fn table() -> Vec<Row> {
         ("post", "/policies/preview", some(json!({ "name": "All" })), ADMIN),
         ("get", "/rollouts", None, ALL),
         ("get", "/devices/{id}/policy", None, ALL),
+        ("get", "/access-rules", None, ALL),
+        ("post", "/access-rules/preview", some(json!({ "unknown_compliance": "allow" })), ADMIN),
+        ("put", "/access-rules", some(json!({ "unknown_compliance": "quarantine" })), ADMIN),
+        ("get", "/access-rules/explain", None, ALL),
+        ("get", "/devices/{id}/exception", None, ALL),
+        ("put", "/devices/{id}/exception", some(json!({ "decision": "allow", "until": "2099-01-01T00:00:00Z" })), ADMIN),
+        ("delete", "/devices/{id}/exception", None, ADMIN),
         ("get", "/devices", None, ALL),
         ("get", "/devices/{id}", None, ALL),
         ("get", "/devices/{id}/commands", None, ALL),
@@ -143,7 +150,18 @@ async fn a_field_that_is_not_known_is_refused_by_name(db: Database) {
             assert!(problem["detail"].as_str().unwrap().contains("surprise"), "{row:?}: {problem}");
         }
     }
-    for path in ["/users", "/groups", "/policies", "/devices", "/reports/compliance", "/audit", "/mails", "/jobs", "/webhooks"] {
+    for path in [
+        "/access-rules/explain",
+        "/users",
+        "/groups",
+        "/policies",
+        "/devices",
+        "/reports/compliance",
+        "/audit",
+        "/mails",
+        "/jobs",
+        "/webhooks",
+    ] {
         let problem = admin.get(&format!("{path}?surprise=1")).await.expect(400);
         assert!(problem["detail"].as_str().unwrap().contains("surprise"), "{path}: {problem}");
     }

@@ -15,6 +15,7 @@ every_backend!(
     a_preview_refuses_what_could_not_be_saved,
     a_change_for_one_group_is_brought_to_its_members_only,
     each_setting_of_a_device_names_the_policy_that_it_comes_from,
+    other_access_rules_are_tried_before_they_hold,
     an_administrator_sees_what_a_policy_changes_before_saving_it,
 );
 
@@ -115,6 +116,24 @@ async fn each_setting_of_a_device_names_the_policy_that_it_comes_from(db: Databa
     assert_eq!(of("max_silence_days"), (json!(7), vec!["board".to_owned()]));
     let clerk = Clerk::with_role(&app, enlist::domain::user::Role::Auditor).await;
     clerk.look(&format!("/console/devices/{}", id(&device))).await.says("Least number of characters: 8").says("from board");
+}
+
+async fn other_access_rules_are_tried_before_they_hold(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    admin.create_policy(&json!({ "name": "new systems", "min_os": { "ios": "99" } })).await;
+    let (ada, _phone, device) = compliant_phone(&app, "ada@example.com", 0).await;
+    let group = admin.create_group("Board").await;
+    admin.put(&format!("/groups/{group}/members/{ada}"), &json!({})).await.expect(204);
+    assert_eq!(admin.device(&id(&device)).await["access"], "block");
+    let rules = json!({ "excluded_groups": [group] });
+    let found = admin.post("/access-rules/preview", &rules).await.expect(200);
+    assert_eq!((&found["newly_allowed_devices"], &found["newly_blocked"]["devices"]), (&json!(1), &json!(0)), "{found}");
+    assert_eq!(found["changes"][0]["access_after"], "allow", "{found}");
+    assert_eq!(admin.device(&id(&device)).await["access"], "block", "nothing was saved");
+    admin.put("/access-rules", &rules).await.expect(200);
+    app.work().await;
+    assert_eq!(admin.device(&id(&device)).await["access"], "allow");
 }
 
 async fn an_administrator_sees_what_a_policy_changes_before_saving_it(db: Database) {

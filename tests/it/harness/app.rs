@@ -50,7 +50,7 @@ pub struct TestApp {
     /// Shows what the server believes the time to be.
     pub clock: TestClock,
     /// The database underneath.
-    pub database: Database,
+    pub database: Arc<Database>,
     tokens: [String; 3],
     address: String,
     folder: TempFolder,
@@ -65,6 +65,15 @@ impl TestApp {
 
     /// A server on this database, with something out of the ordinary.
     pub async fn start_with(database: Database, setup: Setup) -> Self {
+        Self::start_on(Arc::new(database), setup).await
+    }
+
+    /// Another server on the database of this one.
+    pub async fn start_beside(&self, setup: Setup) -> Self {
+        Self::start_on(Arc::clone(&self.database), setup).await
+    }
+
+    async fn start_on(database: Arc<Database>, setup: Setup) -> Self {
         let folder = TempFolder::new("server");
         Authorities::get().put(&folder.path().join("secret.key"), &database.url());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

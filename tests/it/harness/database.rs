@@ -105,6 +105,16 @@ impl Database {
         Store::open(&self.url(), 8).unwrap()
     }
 
+    /// Takes a PostgreSQL database away from everybody, or gives it back.
+    pub fn set_reachable(&self, is_reachable: bool) {
+        let Place::Server { administration, name } = &self.place else { panic!("a file is always there") };
+        // One statement each: the first cannot be changed within a transaction with the second.
+        execute(administration, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {is_reachable}"));
+        if !is_reachable {
+            execute(administration, &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"));
+        }
+    }
+
     /// Runs statements past the store: what somebody with a database client could do.
     pub fn tamper(&self, sql: &str) {
         match &self.place {

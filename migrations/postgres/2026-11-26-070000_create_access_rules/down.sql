@@ -1,0 +1,2 @@
+DROP TABLE access_exceptions;
+DROP TABLE access_excluded_groups;

@@ -1,0 +1,40 @@
+//! The gate: reverse proxies ask here about every request. One address, any method, never a body; what is decided, and why, is the
+//! service's matter.
+//!
+//! Who asks makes no difference to who may ask: whoever comes without being a trusted proxy is judged by the certificate of the
+//! own connection, and everything that is claimed in headers is ignored.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+mod answer;
+mod original;
+
+pub use answer::text_of;
+use original::Original;
+
+use super::client::{client_address, shown_certificate};
+use crate::service::{
+    App,
+    gate::{Answer, Asked},
+};
+
+/// Where the gate is; what stands below is the address that was asked for, from proxies that put it there.
+pub const ADDRESS: &str = "/gate/v1/check";
+
+/// Routes the gate.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.service(web::resource([ADDRESS, "/gate/v1/check/{rest:.*}"]).to(check));
+}
+
+/// Answers a proxy. Any method.
+pub async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let app = app.into_inner();
+    let shown = Original::read(&request).and_then(|original| Ok((original, shown_certificate(&request)?)));
+    let Ok((original, certificate)) = shown else {
+        tracing::debug!(client = %client_address(&request), "the gate was asked in a way that can be read in two ways");
+        return answer::ambiguous(app.public_url());
+    };
+    let user_agent = request.headers().get("user-agent").and_then(|text| text.to_str().ok());
+    let answer: Answer = app.check_at_gate(Asked { certificate: certificate.as_deref(), user_agent }).await;
+    answer::answer(&answer, app.public_url(), &original)
+}

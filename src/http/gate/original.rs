@@ -1,0 +1,131 @@
+//! The request that the proxy asks about, as the proxy describes it.
+
+use actix_web::HttpRequest;
+
+use super::ADDRESS;
+use crate::http::client::{Ambiguous, is_from_trusted_proxy};
+
+/// Header lines of which a proxy sets one. A second one came from somebody else.
+const SINGLE: [&str; 7] = [
+    "x-forwarded-method",
+    "x-forwarded-uri",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+];
+
+/// The request that the proxy asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Original {
+    /// The proxy wants a redirect, and a person would see where it leads.
+    pub should_redirect: bool,
+    /// Whoever asked reads pages.
+    pub reads_pages: bool,
+}
+
+impl Original {
+    /// Reads what the proxy says.
+    ///
+    /// # Errors
+    /// A line comes twice, or the address is one that the proxy and the application behind it might read differently.
+    pub fn read(request: &HttpRequest) -> Result<Self, Ambiguous> {
+        let headers = request.headers();
+        let is_believed = is_from_trusted_proxy(request);
+        let line = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if is_believed && SINGLE.iter().any(|name| headers.get_all(*name).nth(1).is_some()) {
+            return Err(Ambiguous);
+        }
+        let forwarded = |names: [&str; 2]| if is_believed { names.into_iter().find_map(line) } else { None };
+        let method = forwarded(["x-forwarded-method", "x-original-method"]).unwrap_or_else(|| request.method().as_str());
+        let own = request.uri().path().strip_prefix(ADDRESS).unwrap_or_default();
+        let told = forwarded(["x-forwarded-uri", "x-original-uri"]);
+        let address = told.or_else(|| forwarded(["x-original-url", "x-original-url"]).map(path_of)).unwrap_or(own);
+        if !is_plain(own) || !is_plain(address) {
+            return Err(Ambiguous);
+        }
+        let reads_pages = line("accept").is_some_and(|accepted| accepted.contains("text/html"));
+        // Older browsers do not say; what is no navigation does not ask for pages there.
+        let is_navigation = line("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+        let is_document = line("sec-fetch-dest").is_none_or(|destination| destination == "document");
+        let is_look = method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD");
+        let is_wanted =
+            url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, value)| name == "mode" && value == "redirect");
+        Ok(Self { should_redirect: is_wanted && is_look && reads_pages && is_navigation && is_document, reads_pages })
+    }
+}
+
+/// The path of a whole address.
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
+}
+
+/// Whether a path means the same to everybody: nothing that steps up, and no slash, dot, percent sign or control character in
+/// disguise.
+fn is_plain(address: &str) -> bool {
+    const DISGUISED: [&str; 4] = ["%2f", "%5c", "%2e", "%25"];
+    let path = address.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let has_step = path.split('/').any(|part| part == "." || part == ".." || part.starts_with("..;") || part.starts_with(".;"));
+    let has_control =
+        path.contains('\\') || path.chars().any(char::is_control) || path.contains("%0") || path.contains("%1") || path.contains("%7f");
+    !has_step && !has_control && !path.starts_with("//") && !DISGUISED.iter().any(|sign| path.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{test::TestRequest, web};
+
+    use super::*;
+    use crate::domain::networks::Networks;
+
+    fn read(peer: &str, uri: &str, headers: &[(&str, &str)]) -> Result<Original, Ambiguous> {
+        let mut request = TestRequest::default()
+            .uri(uri)
+            .peer_addr(format!("{peer}:1").parse().unwrap())
+            .app_data(web::Data::new("10.0.0.0/8".parse::<Networks>().unwrap()));
+        for (name, value) in headers {
+            request = request.append_header((*name, *value));
+        }
+        Original::read(&request.to_http_request())
+    }
+
+    #[test]
+    fn addresses_that_can_be_read_in_two_ways_are_refused_wherever_the_proxy_puts_them() {
+        for path in ["/a/../b", "/a/./b", "/a%2Fb", "/a%2e%2e/b", "/a%5cb", "/a%00", "/a%252fb", "//evil/", "/a/..;/b", "/%0d%0a"] {
+            for name in ["x-forwarded-uri", "x-original-uri"] {
+                assert_eq!(read("10.0.0.1", ADDRESS, &[(name, path)]), Err(Ambiguous), "{path}");
+            }
+            assert_eq!(read("10.0.0.1", ADDRESS, &[("x-original-url", &format!("https://app.example{path}"))]), Err(Ambiguous), "{path}");
+            assert_eq!(read("10.0.0.1", &format!("{ADDRESS}{path}"), &[]), Err(Ambiguous), "{path}");
+        }
+        for path in ["/", "/a/b.c?x=%2F..%2F", "/a%20b", "/caf%C3%A9", "/...", "/a;b=c", ""] {
+            assert!(read("10.0.0.1", ADDRESS, &[("x-forwarded-uri", path)]).is_ok(), "{path}");
+        }
+        // Nobody else describes requests.
+        assert!(read("192.0.2.1", ADDRESS, &[("x-forwarded-uri", "/a/../b")]).is_ok());
+    }
+
+    #[test]
+    fn a_line_that_comes_twice_is_refused() {
+        for name in SINGLE {
+            assert_eq!(read("10.0.0.1", ADDRESS, &[(name, "/a"), (name, "/a")]), Err(Ambiguous), "{name}");
+            assert!(read("192.0.2.1", ADDRESS, &[(name, "/a"), (name, "/a")]).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_somebody_who_opens_a_page_is_sent_elsewhere_and_only_if_the_proxy_wants_it() {
+        let page = ("accept", "text/html,*/*");
+        let redirects =
+            |mode: &str, headers: &[(&str, &str)]| read("10.0.0.1", &format!("{ADDRESS}{mode}"), headers).unwrap().should_redirect;
+        assert!(redirects("?mode=redirect", &[page]));
+        assert!(redirects("?mode=redirect", &[page, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]));
+        assert!(!redirects("", &[page]));
+        assert!(!redirects("?mode=redirect", &[("accept", "application/json")]));
+        assert!(!redirects("?mode=redirect", &[page, ("sec-fetch-mode", "cors")]));
+        assert!(!redirects("?mode=redirect", &[page, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")]));
+        assert!(!redirects("?mode=redirect", &[page, ("x-forwarded-method", "POST")]));
+    }
+}
