@@ -17,11 +17,14 @@ pub mod browser;
 mod code;
 mod consent;
 mod devices;
+mod enroll_browser;
 mod help;
 pub mod limit;
 mod profile;
 mod progress;
 mod qr;
+mod remove;
+mod return_to;
 mod start;
 mod visitor;
 
@@ -46,6 +49,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(seen("/enroll/progress", progress::get_progress));
     add(seen("/enroll/help/{topic}", help::get_help));
     add(seen("/devices", devices::get_devices));
+    add(seen("/devices/remove-all", remove::get_all).route(web::post().to(remove::post_all)));
+    add(seen("/devices/{id}/remove", remove::get_one).route(web::post().to(remove::post_one)));
+    add(seen("/browser", enroll_browser::get_browser).route(web::post().to(enroll_browser::post_address)));
+    add(web::resource("/browser/enroll").route(web::post().to(enroll_browser::post_enroll)));
     // Last, because its pattern covers the others.
     add(seen("/enroll/{token}", start::get_invitation));
 }
