@@ -163,6 +163,12 @@ impl App {
         self.is_mail_kept_as_files
     }
 
+    /// Whether mails from this address come from the one that is used while nobody has set any.
+    #[must_use]
+    pub fn is_default_sender(&self, address: &str) -> bool {
+        address == self.default_sender
+    }
+
     /// The server's own certificates.
     #[must_use]
     pub const fn authorities(&self) -> &authorities::Authorities {
