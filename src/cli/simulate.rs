@@ -5,13 +5,54 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::simulator::{IosOptions, Passcode, State, Trust, run_ios};
+use crate::simulator::{
+    IosOptions, Passcode, State, Trust,
+    browser::{BrowserOptions, run_browsers},
+    run_ios,
+};
 
 /// Which devices.
 #[derive(Debug, Subcommand)]
 pub enum SimulateCommand {
     /// iPhones and iPads
     Ios(Box<IosArguments>),
+    /// Browsers that are enrolled by a code and know themselves again by a cookie
+    Browser(Box<BrowserArguments>),
+}
+
+/// How the browsers behave.
+#[derive(Debug, Args)]
+pub struct BrowserArguments {
+    /// The server's address
+    #[arg(long)]
+    portal: String,
+    /// The person's mail address; {n} is replaced by the number of the browser
+    #[arg(long)]
+    email: String,
+    /// The folder where the server writes its mail
+    #[arg(long)]
+    outbox: PathBuf,
+    /// How many browsers
+    #[arg(long, default_value_t = 1)]
+    count: usize,
+    /// Drop all cookies before each visit, as a private window does
+    #[arg(long)]
+    forget: bool,
+    /// An address to open once enrolled, such as a protected link; may be given several times
+    #[arg(long)]
+    visit: Vec<String>,
+    /// How often those addresses are opened
+    #[arg(long, default_value_t = 1)]
+    times: usize,
+    /// Certificate in PEM that the server's TLS certificate must come from
+    #[arg(long, conflicts_with = "insecure")]
+    ca_file: Option<PathBuf>,
+    /// Take any TLS certificate
+    #[arg(long)]
+    insecure: bool,
+    /// Seconds for which the code is awaited
+    #[arg(long, default_value_t = 30)]
+    mail_seconds: u64,
 }
 
 /// How the devices behave.
@@ -79,12 +120,42 @@ pub struct IosArguments {
 /// # Errors
 /// The arguments are not usable.
 pub fn run(command: SimulateCommand) -> anyhow::Result<ExitCode> {
-    let SimulateCommand::Ios(arguments) = command;
-    let options = options(*arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reports = runtime.block_on(run_ios(options))?;
-    let has_failed = reports.iter().any(|report| report.state == State::Failed);
+    let has_failed = match command {
+        SimulateCommand::Ios(arguments) => {
+            let reports = runtime.block_on(run_ios(options(*arguments)?))?;
+            reports.iter().any(|report| report.state == State::Failed)
+        }
+        SimulateCommand::Browser(arguments) => {
+            let reports = runtime.block_on(run_browsers(browser_options(*arguments)?))?;
+            reports.iter().any(|report| report.error.is_some())
+        }
+    };
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn trust(ca_file: Option<PathBuf>, is_insecure: bool) -> Trust {
+    match ca_file {
+        Some(path) => Trust::File(path),
+        None if is_insecure => Trust::Anybody,
+        None => Trust::System,
+    }
+}
+
+fn browser_options(arguments: BrowserArguments) -> anyhow::Result<BrowserOptions> {
+    let portal = arguments.portal.parse().with_context(|| format!("--portal: {} is not an address", arguments.portal))?;
+    let address = |text: &String| text.parse().with_context(|| format!("--visit: {text} is not an address"));
+    Ok(BrowserOptions {
+        portal,
+        email: arguments.email,
+        outbox: arguments.outbox,
+        count: arguments.count,
+        forgets: arguments.forget,
+        visits: arguments.visit.iter().map(address).collect::<anyhow::Result<_>>()?,
+        times: arguments.times,
+        trust: trust(arguments.ca_file, arguments.insecure),
+        mail_patience: Duration::from_secs(arguments.mail_seconds),
+    })
 }
 
 fn options(arguments: IosArguments) -> anyhow::Result<IosOptions> {
@@ -99,11 +170,7 @@ fn options(arguments: IosArguments) -> anyhow::Result<IosOptions> {
     options.re_enroll = arguments.re_enroll;
     options.renew = arguments.renew;
     options.binary_plist = arguments.binary_plist;
-    options.trust = match arguments.ca_file {
-        Some(path) => Trust::File(path),
-        None if arguments.insecure => Trust::Anybody,
-        None => Trust::System,
-    };
+    options.trust = trust(arguments.ca_file, arguments.insecure);
     options.polls = arguments.polls;
     options.poll_every = Duration::try_from_secs_f64(arguments.poll_seconds).context("--poll-seconds")?;
     options.concurrency = arguments.concurrency.unwrap_or(options.concurrency);

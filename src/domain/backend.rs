@@ -1,6 +1,6 @@
 //! How a device is managed, and what can therefore be done with it: so that nobody is promised what cannot be kept.
 
-use super::{device::Ownership, rights::AccessRights};
+use super::{browser::Kind, device::Ownership, rights::AccessRights};
 use crate::words;
 
 words! {
@@ -197,6 +197,16 @@ impl Backend {
                 Ownership::Company => AccessRights::ANDROID_COMPANY,
                 Ownership::Personal => AccessRights::ANDROID_PERSONAL,
             },
+        }
+    }
+
+    /// What kind of device it manages.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Apple => Kind::Apple,
+            Self::Certificate | Self::Agent | Self::Headwind => Kind::Android,
+            Self::Browser => Kind::Browser,
         }
     }
 

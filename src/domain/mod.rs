@@ -3,6 +3,7 @@
 pub mod access;
 pub mod audit;
 pub mod backend;
+pub mod browser;
 pub mod command;
 pub mod compliance;
 pub mod device;

@@ -3,6 +3,7 @@
 use actix_web::web;
 
 pub mod api;
+pub mod browser_cookie;
 pub mod client;
 pub mod console;
 pub mod device;

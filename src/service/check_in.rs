@@ -100,6 +100,8 @@ impl App {
             certificates::revoke_of_enrollment(tx, session.enrollment_id, Some(session.certificate_id), "superseded", now)?;
             let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
             let mut device = device_for(tx, &enrollment, &channel, &message, now)?;
+            // Of several profiles that were made while there was still room, the first that is installed takes it.
+            app.within_device_limit(tx, enrollment.user_id, enrollment.backend.kind(), Some(device.id))?;
             end_earlier(tx, &enrollment, &mut device, now)?;
             commands::cancel_all(tx, enrollment.id, "the device enrolled anew", now)?;
             // The same message again, because its answer was lost, is not another generation.

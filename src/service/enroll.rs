@@ -169,7 +169,7 @@ impl App {
         .await
     }
 
-    /// Prepares an enrollment with its one-time right to a certificate.
+    /// Prepares an enrollment with its one-time right to a certificate, where its user may have another device of this kind.
     pub(super) fn prepare(
         &self,
         tx: &mut Tx<'_>,
@@ -178,6 +178,7 @@ impl App {
         ownership: Ownership,
         consent: Option<(String, Timestamp)>,
     ) -> Result<(Enrollment, Secret)> {
+        self.within_device_limit(tx, user.id, backend.kind(), None)?;
         let now = self.now();
         let (consent_version, consented_at) = consent.unzip();
         let enrollment = Enrollment {
@@ -323,7 +324,7 @@ impl App {
     }
 }
 
-fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
+pub(super) fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
     let visit = visits::find_for_update(tx, visit)?.ok_or(Error::NotFound("visit"))?;
     let user = visit.user_id.map(|id| users::find(tx, id)).transpose()?.flatten();
     if user.is_none_or(|user| user.state != UserState::Active) {

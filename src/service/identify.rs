@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{App, Result, outbox, secrets, secrets::Secret, settings};
 use crate::{
     domain::{
+        backend::Backend,
         device::Ownership,
         enrollment::{
             CODE_SECONDS, CodeOnFile, CodeRefusal, FAILURES_PER_DAY, SEND_WINDOW_SECONDS, SENDS_PER_DAY, SENDS_PER_WINDOW, VISIT_SECONDS,
@@ -64,6 +65,20 @@ impl App {
     /// # Errors
     /// Those of the database.
     pub async fn begin_visit(&self, invitation: Option<Invitation>) -> Result<(String, Visit)> {
+        self.begin(invitation, None, None).await
+    }
+
+    /// Begins a visit that will enroll the browser itself; gives the secret for its cookie.
+    ///
+    /// * `return_to`: where the person wanted to go; an address of this server, without its host.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn begin_browser_visit(&self, return_to: Option<String>) -> Result<(String, Visit)> {
+        self.begin(None, Some(Backend::Browser), return_to).await
+    }
+
+    async fn begin(&self, invitation: Option<Invitation>, backend: Option<Backend>, return_to: Option<String>) -> Result<(String, Visit)> {
         let secret = Secret::generate("")?;
         let now = self.now();
         let visit = Visit {
@@ -79,7 +94,8 @@ impl App {
             profile_taken_at: None,
             created_at: now,
             expires_at: now.plus_seconds(VISIT_SECONDS),
-            backend: None,
+            backend,
+            return_to,
         };
         let kept = visit.clone();
         self.write(move |tx| Ok(visits::insert(tx, &kept)?)).await?;

@@ -14,6 +14,7 @@ pub mod approve;
 mod asked;
 pub mod authorities;
 pub mod backup;
+pub mod browser;
 pub mod census;
 pub mod certify;
 pub mod check_in;
@@ -30,9 +31,11 @@ pub mod identify;
 pub mod import;
 pub mod invite;
 mod ladder;
+mod limit;
 pub mod offers;
 pub mod ota;
 pub mod outbox;
+pub mod own_device;
 pub mod policy;
 pub mod preview;
 pub mod push;
@@ -168,6 +171,12 @@ impl App {
     #[must_use]
     pub const fn is_mail_kept_as_files(&self) -> bool {
         self.is_mail_kept_as_files
+    }
+
+    /// Whether mails from this address come from the one that is used while nobody has set any.
+    #[must_use]
+    pub fn is_default_sender(&self, address: &str) -> bool {
+        address == self.default_sender
     }
 
     /// The server's own certificates.

@@ -7,10 +7,16 @@ use utoipa::ToSchema;
 
 use super::{App, Error, Result};
 use crate::{
-    domain::{audit::Actor, user::normalize_address},
+    domain::{
+        audit::Actor,
+        browser::{self, DeviceLimits, Kind, MOST_DEVICES, Risk},
+        id::GroupId,
+        user::normalize_address,
+    },
     store::{
         self, Conn, Tx,
         audit::{self, Entry},
+        groups,
         rollouts::Scope,
     },
 };
@@ -37,6 +43,16 @@ pub struct Settings {
     pub scep_allow_sha1: bool,
     /// SCEP messages with triple DES are accepted. For old clients only.
     pub scep_allow_3des: bool,
+    /// Browsers are enrolled, and whoever follows a protected link or asks for a file is asked who they are.
+    pub browser_enrollment_enabled: bool,
+    /// Days for which the enrollment of a browser lasts without being used, 1 to 365. Every use renews it.
+    pub browser_enrollment_days: u16,
+    /// Only members of these groups enroll browsers; everybody where there is none.
+    pub browser_enrollment_groups: Vec<GroupId>,
+    /// Before a protected link is followed the person is asked whether its target looks safe.
+    pub browser_enrollment_awareness: bool,
+    /// How many devices of each kind one person may have enrolled.
+    pub device_limits: DeviceLimits,
 }
 
 impl Default for Settings {
@@ -50,8 +66,29 @@ impl Default for Settings {
             ota_enrollment: false,
             scep_allow_sha1: false,
             scep_allow_3des: false,
+            browser_enrollment_enabled: true,
+            browser_enrollment_days: 365,
+            browser_enrollment_groups: Vec::new(),
+            browser_enrollment_awareness: false,
+            device_limits: DeviceLimits::default(),
         }
     }
+}
+
+/// A number as somebody wrote it; what is none of the whole numbers that fit is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written(pub Option<u16>);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(Self(value.as_u64().and_then(|number| u16::try_from(number).ok())))
+    }
+}
+
+/// A value that is there, also where it is null.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A change of some settings; what is left out stays.
@@ -74,12 +111,32 @@ pub struct SettingsChange {
     pub scep_allow_sha1: Option<bool>,
     /// See [`Settings::scep_allow_3des`].
     pub scep_allow_3des: Option<bool>,
+    /// See [`Settings::browser_enrollment_enabled`].
+    pub browser_enrollment_enabled: Option<bool>,
+    /// See [`Settings::browser_enrollment_days`].
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u16>)]
+    pub browser_enrollment_days: Option<Written>,
+    /// See [`Settings::browser_enrollment_groups`].
+    pub browser_enrollment_groups: Option<Vec<GroupId>>,
+    /// See [`Settings::browser_enrollment_awareness`].
+    pub browser_enrollment_awareness: Option<bool>,
+    /// See [`Settings::device_limits`]. What is left out of it has no limit.
+    pub device_limits: Option<DeviceLimits>,
+    /// The risks of the change are known. Without it a risky change is not made, and the error names them.
+    #[serde(default)]
+    pub confirm_risk: bool,
 }
 
 impl SettingsChange {
     fn apply(self, settings: &mut Settings) {
         macro_rules! apply { ($($field:ident),+) => { $( if let Some(value) = self.$field { settings.$field = value; } )+ } }
         apply!(organization, mail_sender, certificate_days, refresh_hours, wipe_limit, ota_enrollment, scep_allow_sha1, scep_allow_3des);
+        apply!(browser_enrollment_enabled, browser_enrollment_groups, browser_enrollment_awareness, device_limits);
+        if let Some(Written(days)) = self.browser_enrollment_days {
+            // Nothing and nought are refused alike.
+            settings.browser_enrollment_days = days.unwrap_or(0);
+        }
     }
 }
 
@@ -93,8 +150,42 @@ impl Settings {
         if !(1..=168).contains(&self.refresh_hours) {
             return Err(Error::invalid("refresh_hours", "must be between 1 and 168"));
         }
+        if !browser::DAYS.contains(&self.browser_enrollment_days) {
+            return Err(Error::invalid("browser_enrollment_days", "must be a whole number from 1 to 365"));
+        }
+        let is_limit = |kind| self.device_limits.of(kind).is_none_or(|limit| (1..=MOST_DEVICES).contains(&limit));
+        if ![Kind::Apple, Kind::Android, Kind::Browser].into_iter().all(is_limit) {
+            return Err(Error::invalid("device_limits", format!("must be from 1 to {MOST_DEVICES}, or null for no limit")));
+        }
         Ok(())
     }
+
+    /// What is risky about going from these settings to those.
+    #[must_use]
+    pub fn risks(&self, after: &Self) -> Vec<Risk> {
+        let switches = |of: &Self| (of.browser_enrollment_enabled, of.browser_enrollment_awareness);
+        browser::risks(switches(self), switches(after))
+    }
+}
+
+/// The groups that are named must exist.
+fn check_groups(tx: &mut Tx<'_>, ids: &[GroupId]) -> Result<()> {
+    let mut unique = ids.to_vec();
+    unique.sort_unstable();
+    unique.dedup();
+    if groups::count_existing(tx, &unique)? == unique.len() && unique.len() == ids.len() {
+        return Ok(());
+    }
+    Err(Error::invalid("browser_enrollment_groups", "must name groups that exist, each once"))
+}
+
+/// Refuses a change whose risks nobody has confirmed.
+fn check_risks(risks: &[Risk], is_confirmed: bool) -> Result<()> {
+    if is_confirmed || risks.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = risks.iter().map(ToString::to_string).collect();
+    Err(Error::Conflict(format!("{}; repeat the call with \"confirm_risk\": true to do it all the same", named.join("; and "))))
 }
 
 /// Whether a name can be the organization's. Certificates hold no more than 64 characters of it.
@@ -142,19 +233,37 @@ impl App {
         Ok(self.read(move |conn| read(conn, &sender)).await?)
     }
 
+    /// What is risky about a change, which the administrator has to confirm.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn risks_of(&self, change: SettingsChange) -> Result<Vec<Risk>> {
+        let before = self.settings().await?;
+        let mut after = before.clone();
+        change.apply(&mut after);
+        Ok(before.risks(&after))
+    }
+
     /// Changes settings.
     ///
     /// # Errors
-    /// A value is not usable.
+    /// A value is not usable, or [`Error::Conflict`] where the change is risky and that was not confirmed.
     pub async fn change_settings(self: &Arc<Self>, actor: Actor, change: SettingsChange) -> Result<Settings> {
         let (app, now, sender) = (Arc::clone(self), self.now(), self.default_sender.clone());
         self.write(move |tx| {
             let before = read(tx, &sender)?;
             let mut after = before.clone();
+            let is_confirmed = change.confirm_risk;
             change.apply(&mut after);
             after.check()?;
+            if after.browser_enrollment_groups != before.browser_enrollment_groups {
+                check_groups(tx, &after.browser_enrollment_groups)?;
+            }
+            let risks = before.risks(&after);
+            check_risks(&risks, is_confirmed)?;
             store::settings::upsert(tx, KEY, &after, now)?;
-            let detail = serde_json::json!({ "before": before, "after": after });
+            let risks: Vec<String> = risks.iter().map(ToString::to_string).collect();
+            let detail = serde_json::json!({ "before": before, "after": after, "confirmed_risks": risks });
             audit::record(
                 tx,
                 &Entry { at: now, actor: &actor, action: "settings.change", subject_kind: "settings", subject: KEY.into(), detail },

@@ -95,7 +95,7 @@ impl Owner {
     }
 }
 
-type Test = fn(&crate::simulator::page::Field) -> bool;
+pub(super) type Test = fn(&crate::simulator::page::Field) -> bool;
 
 /// The form of a page that leads on: by what it asks for, the code first.
 fn choose(page: &Page) -> Option<&Form> {
@@ -105,15 +105,15 @@ fn choose(page: &Page) -> Option<&Form> {
     marked().or_else(|| asks(is_code)).or_else(|| asks(is_address)).or_else(|| asks(is_consent)).or_else(plain)
 }
 
-fn name_of(form: &Form, test: Test) -> Option<String> {
+pub(super) fn name_of(form: &Form, test: Test) -> Option<String> {
     form.find(test).map(|field| field.name.clone())
 }
 
-fn is_code(field: &crate::simulator::page::Field) -> bool {
+pub(super) fn is_code(field: &crate::simulator::page::Field) -> bool {
     field.kind != "hidden" && (field.name == "code" || field.autocomplete.contains("one-time-code"))
 }
 
-fn is_address(field: &crate::simulator::page::Field) -> bool {
+pub(super) fn is_address(field: &crate::simulator::page::Field) -> bool {
     field.kind != "hidden" && (field.kind == "email" || field.name == "email")
 }
 
@@ -121,6 +121,6 @@ fn is_consent(field: &crate::simulator::page::Field) -> bool {
     field.kind == "checkbox" && field.required
 }
 
-fn lost(page: &Page, why: String) -> Error {
+pub(super) fn lost(page: &Page, why: String) -> Error {
     Error::Portal { why, title: page.title.clone(), text: page.excerpt() }
 }

@@ -17,6 +17,7 @@ pub mod attention;
 pub mod audit;
 pub mod authorities;
 pub mod backlog;
+pub mod browsers;
 pub mod census;
 pub mod certificate_list;
 pub mod certificates;

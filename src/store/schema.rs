@@ -203,6 +203,17 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         backend -> Nullable<Text>,
+        return_to -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    browsers (enrollment_id) {
+        enrollment_id -> Binary,
+        hash -> Binary,
+        user_agent -> Text,
+        used_at -> BigInt,
+        expires_at -> BigInt,
     }
 }
 
@@ -482,6 +493,7 @@ diesel::joinable!(invitations -> users (user_id));
 diesel::joinable!(visits -> invitations (invitation_id));
 diesel::joinable!(visits -> users (user_id));
 diesel::joinable!(visits -> enrollments (enrollment_id));
+diesel::joinable!(browsers -> enrollments (enrollment_id));
 diesel::joinable!(codes -> visits (visit_id));
 diesel::joinable!(challenges -> enrollments (enrollment_id));
 diesel::joinable!(certificates -> enrollments (enrollment_id));
@@ -511,6 +523,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     enrollments,
     invitations,
     visits,
+    browsers,
     codes,
     challenges,
     certificates,

@@ -89,6 +89,8 @@ pub struct Filter {
     pub group: Option<GroupId>,
     /// Who come from here.
     pub source: Option<String>,
+    /// Whose address is in this domain.
+    pub domain: Option<String>,
     /// Who have this role; `Some(None)` finds those who have none.
     #[allow(clippy::option_option, reason = "any role and no role are two things")]
     pub role: Option<Option<Role>>,
@@ -114,6 +116,10 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<UserId>) -> Resu
             if let Some(source) = &filter.source {
                 query = query.filter(users::source.eq(source.clone()));
             }
+            if let Some(domain) = &filter.domain {
+                let pattern = format!("%@{}", domain.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+                query = query.filter(users::email.like(pattern).escape('\\'));
+            }
             match filter.role {
                 Some(Some(role)) => query.filter(users::role.eq(role)),
                 Some(None) => query.filter(users::role.is_null()),
@@ -128,6 +134,42 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<UserId>) -> Resu
     }
     let items = query.order(users::id.asc()).limit(page.limit + 1).load(conn)?;
     Ok(Page::cut(items, page.limit, total, |user: &User| user.id))
+}
+
+/// A domain of mail addresses, with how many users have theirs in it.
+#[derive(Debug, Clone, PartialEq, Eq, diesel::QueryableByName)]
+pub struct Domain {
+    /// The domain.
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub domain: String,
+    /// How many users.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub users: i64,
+}
+
+/// The domains of all users' addresses, by name, from one on: one more than the limit if there are that many.
+///
+/// # Errors
+/// Those of the database.
+pub fn domains(conn: &mut Conn, from: &str, limit: i64) -> Result<Vec<Domain>, Error> {
+    use diesel::sql_types::{BigInt, Text};
+    // The query builder groups by columns only, and each database cuts texts in its own way.
+    Ok(match conn {
+        Conn::Postgres(c) => diesel::sql_query(
+            "SELECT split_part(email, '@', 2) AS domain, count(*) AS users FROM users \
+             WHERE split_part(email, '@', 2) COLLATE \"C\" >= $1 GROUP BY 1 ORDER BY split_part(email, '@', 2) COLLATE \"C\" LIMIT $2",
+        )
+        .bind::<Text, _>(from)
+        .bind::<BigInt, _>(limit + 1)
+        .load(c)?,
+        Conn::Sqlite(c) => diesel::sql_query(
+            "SELECT substr(email, instr(email, '@') + 1) AS domain, count(*) AS users FROM users \
+             WHERE substr(email, instr(email, '@') + 1) >= ? GROUP BY 1 ORDER BY 1 LIMIT ?",
+        )
+        .bind::<Text, _>(from)
+        .bind::<BigInt, _>(limit + 1)
+        .load(c)?,
+    })
 }
 
 /// The groups of one user.

@@ -40,6 +40,8 @@ pub struct Visit {
     pub expires_at: Timestamp,
     /// How the device will be managed, once that was chosen.
     pub backend: Option<Backend>,
+    /// Where the person wanted to go: an address of this server, without its host.
+    pub return_to: Option<String>,
 }
 
 /// The visit of this hash, if it has not ended.
@@ -95,6 +97,14 @@ pub fn update(tx: &mut Tx<'_>, visit: &Visit) -> Result<(), Error> {
 pub fn replace_hash(tx: &mut Tx<'_>, id: VisitId, hash: &[u8]) -> Result<bool, Error> {
     let changed = diesel::update(visits::table.filter(visits::id.eq(id))).set(visits::hash.eq(hash.to_vec())).execute(&mut **tx)?;
     Ok(changed == 1)
+}
+
+/// Ends a visit that has come to its end, with its codes; says whether there was one.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete(tx: &mut Tx<'_>, id: VisitId) -> Result<bool, Error> {
+    Ok(diesel::delete(visits::table.filter(visits::id.eq(id))).execute(&mut **tx)? == 1)
 }
 
 /// Marks the profile as taken; says whether it was there to be taken, which is once.

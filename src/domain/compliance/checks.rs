@@ -13,6 +13,8 @@ use crate::domain::{
 const WAIT_FOR_REPORT: &str = "Unlock the device and keep it connected for a few minutes; it reports by itself.";
 const NOT_MANAGED: &str =
     "The device has a certificate and nothing on it reports; ask your administrator whether it can be enrolled with an agent.";
+const ONLY_A_BROWSER: &str =
+    "A browser cannot report what the device around it is like; ask your administrator whether browsers may come in all the same.";
 
 /// Every check but the one for silence, most serious first.
 pub(super) fn all(rules: &Rules, subject: &Subject<'_>, posture: &Posture, findings: &mut Findings<'_>) {
@@ -236,7 +238,8 @@ pub(super) fn silence(rules: &Rules, silent_at: Option<Timestamp>, now: Timestam
 
 const fn report_remedy(subject: &Subject<'_>) -> &'static str {
     match subject.backend {
-        Backend::Certificate | Backend::Browser => NOT_MANAGED,
+        Backend::Certificate => NOT_MANAGED,
+        Backend::Browser => ONLY_A_BROWSER,
         Backend::Headwind => "Unlock the device and open its home screen; it reports by itself.",
         Backend::Apple | Backend::Agent => WAIT_FOR_REPORT,
     }

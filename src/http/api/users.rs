@@ -70,6 +70,8 @@ pub struct UserQuery {
     group: Option<String>,
     /// `local` or a directory.
     source: Option<String>,
+    /// The domain of the address.
+    domain: Option<String>,
     /// Items on a page, 1 to 200.
     limit: Option<i64>,
     /// `next_cursor` of the page before.
@@ -86,6 +88,7 @@ pub async fn list_users(caller: Caller, app: web::Data<App>, query: Query<UserQu
         group: paging::optional("group", query.group.as_deref())?,
         text: paging::text("q", query.q)?,
         source: paging::text("source", query.source)?,
+        domain: paging::text("domain", query.domain)?,
         role: None,
     };
     let page = app

@@ -75,7 +75,15 @@ const NAVIGATION: &[(&str, &[EntryText])] = &[
             ("/console/policies", "Policies", Permission::Read),
         ],
     ),
-    ("People", &[("/console/users", "Users", Permission::Read), ("/console/groups", "Groups", Permission::Read)]),
+    (
+        "People",
+        &[
+            ("/console/users", "Users", Permission::Read),
+            ("/console/domains", "Domains", Permission::Read),
+            ("/console/groups", "Groups", Permission::Read),
+            ("/console/browsers", "Browsers", Permission::ManageSettings),
+        ],
+    ),
     (
         "Server",
         &[

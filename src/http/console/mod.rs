@@ -19,11 +19,13 @@ use crate::domain::user::Permission::{
 
 mod account;
 mod audit;
+mod browsers;
 mod bulk;
 mod certificates;
 mod device;
 mod device_list;
 mod device_policy;
+mod domains;
 mod field;
 mod frame;
 mod group;
@@ -120,6 +122,8 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/users/{id}/groups/remove", ManagePolicies, |at| sent(at, user::post_remove_group)),
     both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
     both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
+    look("/console/domains", Read, |at| seen(at, domains::get_domains)),
+    both("/console/browsers", ManageSettings, ManageSettings, |at| sent(seen(at, browsers::get_browsers), browsers::post_browsers)),
     look("/console/groups", Read, |at| seen(at, groups::get_groups)),
     both("/console/groups/new", ManageUsers, ManageUsers, |at| sent(seen(at, groups::get_new), groups::post_new)),
     look("/console/groups/{id}", Read, |at| seen(at, group::get_group)),

@@ -48,6 +48,8 @@ pub struct SettingsForm {
 struct SettingsView {
     form: SettingsForm,
     is_mail_kept_as_files: bool,
+    /// Nobody has chosen the sender's address: mails come from a made-up one.
+    is_sender_made_up: bool,
     public_url: String,
 }
 
@@ -81,6 +83,7 @@ impl SettingsForm {
             ota_enrollment: Some(!self.ota_enrollment.is_empty()),
             scep_allow_sha1: Some(!self.scep_allow_sha1.is_empty()),
             scep_allow_3des: Some(!self.scep_allow_3des.is_empty()),
+            ..SettingsChange::default()
         })
     }
 }
@@ -123,7 +126,11 @@ fn name_of(field: &str) -> &str {
 }
 
 fn show(admin: &Admin, frame: &Frame, status: StatusCode, form: SettingsForm) -> HttpResponse {
-    let view =
-        SettingsView { form, is_mail_kept_as_files: admin.app.is_mail_kept_as_files(), public_url: admin.app.public_url().to_owned() };
+    let view = SettingsView {
+        is_sender_made_up: admin.app.is_default_sender(form.mail_sender.trim()),
+        form,
+        is_mail_kept_as_files: admin.app.is_mail_kept_as_files(),
+        public_url: admin.app.public_url().to_owned(),
+    };
     frame.show_as(admin, status, "console/settings", &view)
 }

@@ -41,6 +41,8 @@ pub struct UserListQuery {
     #[serde(default)]
     role: String,
     #[serde(default)]
+    domain: String,
+    #[serde(default)]
     cursor: String,
     #[serde(default)]
     done: String,
@@ -57,13 +59,15 @@ impl UserListQuery {
             text: paging::text("q", given(&self.q))?,
             group: paging::optional("group", Some(self.group.as_str()))?,
             source: paging::text("source", given(&self.source))?,
+            domain: paging::text("domain", given(&self.domain))?,
             role,
         })
     }
 
     /// The filter as it is written into an address, without the cursor.
     fn address(&self) -> String {
-        let fields = [("q", &self.q), ("group", &self.group), ("source", &self.source), ("role", &self.role)];
+        let fields =
+            [("q", &self.q), ("group", &self.group), ("source", &self.source), ("role", &self.role), ("domain", &self.domain)];
         let mut writer = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
             writer.append_pair(name, value);
@@ -107,6 +111,8 @@ struct Row {
 struct UsersView {
     fields: Vec<Field>,
     q: String,
+    /// The domain whose users are shown.
+    domain: String,
     rows: Vec<Row>,
     total: i64,
     next: Option<String>,
@@ -133,6 +139,7 @@ pub async fn get_users(admin: Admin, query: web::Query<UserListQuery>) -> Result
     let view = UsersView {
         fields: query.fields(found.groups, found.sources),
         q: query.q.clone(),
+        domain: query.domain.clone(),
         rows: found.rows,
         total: found.total,
         next: found.next_cursor.map(joined),
@@ -141,7 +148,11 @@ pub async fn get_users(admin: Admin, query: web::Query<UserListQuery>) -> Result
         is_filtered: !address.is_empty(),
         may_manage: admin.may(Permission::ManageUsers),
     };
-    Ok(Frame::new(&admin, "/console/users", "Users").wide().done(done(&query.done)).show(&admin, "console/users", &view))
+    let frame = match query.domain.as_str() {
+        "" => Frame::new(&admin, "/console/users", "Users"),
+        domain => Frame::new(&admin, "/console/domains", format!("Users of {domain}")).below("/console/domains", "Domains"),
+    };
+    Ok(frame.wide().done(done(&query.done)).show(&admin, "console/users", &view))
 }
 
 fn find(conn: &mut Conn, filter: &Filter, page: PageRequest<UserId>) -> Result<Found, Error> {

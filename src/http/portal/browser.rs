@@ -89,6 +89,43 @@ impl Browser {
     }
 }
 
+/// What people call a browser, such as "Chrome on Windows"; the browser with its version; and the system that it runs on.
+#[must_use]
+pub fn title(user_agent: &str) -> (String, String, &'static str) {
+    let browser = Browser::read(user_agent);
+    let (family, marks): (&str, &[&str]) = match browser.family {
+        Family::Safari => ("Safari", &["Version/"]),
+        Family::Chrome => ("Chrome", &["CriOS/", "Chrome/", "Chromium/"]),
+        Family::Firefox => ("Firefox", &["FxiOS/", "Firefox/", "Focus/"]),
+        Family::Edge => ("Edge", &["EdgiOS/", "EdgA/", "Edg/"]),
+        Family::Other => ("Browser", &[]),
+    };
+    let version = marks.iter().find_map(|mark| version_after(user_agent, mark));
+    let product = version.map_or_else(|| family.to_owned(), |version| format!("{family} {version}"));
+    let system = system(browser.device, user_agent);
+    let name = if system.is_empty() { family.to_owned() } else { format!("{family} on {system}") };
+    (name, product, system)
+}
+
+fn version_after(text: &str, mark: &str) -> Option<String> {
+    let (_, rest) = text.split_once(mark)?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).take(6).collect();
+    (!digits.is_empty()).then_some(digits)
+}
+
+fn system(device: Device, text: &str) -> &'static str {
+    match device {
+        Device::Iphone => "iPhone",
+        Device::Ipad => "iPad",
+        Device::Mac => "Mac",
+        Device::Android => "Android",
+        Device::Computer if text.contains("Windows NT") => "Windows",
+        Device::Computer if text.contains("CrOS") => "ChromeOS",
+        Device::Computer => "Linux",
+        Device::OtherPhone | Device::Unknown => "",
+    }
+}
+
 fn device(text: &str) -> Device {
     let says = |word: &str| text.contains(word);
     if OTHER_PHONES.iter().any(|word| says(word)) {
@@ -166,6 +203,30 @@ mod tests {
         ];
         for (text, device, family) in table {
             assert_eq!(Browser::read(&text), Browser { device, family }, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_browser_is_called_what_people_call_it() {
+        let table = [
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+                ("Chrome on Windows", "Chrome 130", "Windows"),
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/129.0",
+                ("Edge on Windows", "Edge 129", "Windows"),
+            ),
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0", ("Firefox on Linux", "Firefox 132", "Linux")),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1",
+                ("Safari on iPhone", "Safari 18", "iPhone"),
+            ),
+            ("curl/8.5.0", ("Browser", "Browser", "")),
+        ];
+        for (agent, expected) in table {
+            let (name, product, system) = title(agent);
+            assert_eq!((name.as_str(), product.as_str(), system), expected, "{agent}");
         }
     }
 

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    enroll_browser,
     limit::Limiter,
     problem::Problem,
     visitor::{Visitor, see},
@@ -37,6 +38,8 @@ struct CodeView<'a> {
     was_sent_again: bool,
     must_wait: bool,
     error: Option<&'static str>,
+    /// Where another address can be typed in.
+    start: &'static str,
 }
 
 const WRONG: &str = "That code did not work. Use the newest mail, and check that every digit is right.";
@@ -56,6 +59,7 @@ fn show(visitor: &Visitor, note: Option<&str>, error: Option<&'static str>) -> H
         was_sent_again: note == Some("sent"),
         must_wait: note == Some("wait"),
         error,
+        start: if visitor.enrolls_browser() { "/browser" } else { "/" },
     };
     let mut frame = visitor.walk_frame("Type in the code", Step::Code);
     frame.has_error = error.is_some();
@@ -78,6 +82,7 @@ pub async fn post_code(
     match visitor.app.try_code(visit.id, &form.code).await? {
         CodeTried::Wrong => Ok(show(&visitor, None, Some(WRONG))),
         CodeTried::NeedsNew => Ok(show(&visitor, None, Some(NEEDS_NEW))),
+        CodeTried::Proved if visitor.enrolls_browser() => enroll_browser::finish(&visitor).await,
         CodeTried::Proved => {
             let secret = visitor.app.renew_visit_cookie(visit.id).await?;
             let mut response = see(if visitor.browser.may_enroll() { "/enroll/consent" } else { "/devices" });

@@ -1,7 +1,7 @@
 //! A person's own devices: what they are, when they were last checked, and what is wrong with them.
 
-use actix_web::{HttpResponse, http::StatusCode};
-use serde::Serialize;
+use actix_web::{HttpResponse, http::StatusCode, web};
+use serde::{Deserialize, Serialize};
 
 use super::{problem::Problem, visitor::Visitor};
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
         access::Decision,
         compliance::Status,
         device::{EnrollmentState, Platform},
+        id::DeviceId,
         time::Timestamp,
     },
     service::Error,
@@ -18,9 +19,17 @@ use crate::{
     },
 };
 
+/// What may stand behind the question mark.
+#[derive(Debug, Default, Deserialize)]
+pub struct DevicesQuery {
+    #[serde(default)]
+    done: String,
+}
+
 /// One device, in words.
 #[derive(Debug, Serialize)]
 pub struct DeviceView {
+    id: DeviceId,
     name: String,
     model: String,
     system: String,
@@ -33,6 +42,9 @@ pub struct DeviceView {
     access: &'static str,
     deadline: Option<String>,
     reasons: Vec<ReasonView>,
+    /// It is the browser that shows the page.
+    is_this: bool,
+    may_remove: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +64,9 @@ impl DeviceView {
         let (verdict, tone) = verdict(device.compliance);
         let reasons = device.reasons()?.into_iter().map(|reason| ReasonView { text: reason.text, remedy: reason.remedy });
         Ok(Self {
+            id: device.id,
+            is_this: false,
+            may_remove: false,
             name: device.device_name.clone().unwrap_or_else(|| model.clone()),
             model,
             system: system(device),
@@ -84,6 +99,7 @@ fn system(device: &Device) -> String {
         Platform::Ipados => "iPadOS",
         Platform::Macos => "macOS",
         Platform::Android => "Android",
+        // What it runs on stands in place of a version.
         Platform::Browser | Platform::Other => "",
     };
     let version = device.os_version.as_deref().unwrap_or("");
@@ -132,25 +148,41 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-fn date(at: Timestamp) -> String {
+/// A time, as people write it.
+pub(super) fn date(at: Timestamp) -> String {
     let at = at.calendar();
     format!("{} {} {}, {:02}:{:02} UTC", at.day(), at.month(), at.year(), at.hour(), at.minute())
 }
 
-/// `GET /devices`: those of the person who has proved their address, and no others.
-pub async fn get_devices(visitor: Visitor) -> Result<HttpResponse, Problem> {
+/// `GET /devices`: those of the person who has proved their address or enrolled this browser, and no others.
+pub async fn get_devices(visitor: Visitor, query: web::Query<DevicesQuery>) -> Result<HttpResponse, Problem> {
     #[derive(Serialize)]
     struct View<'a> {
         email: &'a str,
         devices: Vec<DeviceView>,
         next: Option<&'static str>,
+        /// Which device has just been removed, or that all were.
+        done: Option<&'static str>,
+        has_several: bool,
+        has_visit: bool,
     }
-    let Some(user) = visitor.user() else { return Ok(visitor.send_on()) };
+    let Some(user) = visitor.owner() else { return Ok(visitor.send_on()) };
     let (id, now) = (user.id, visitor.app.now());
     let found = visitor.app.read(move |conn| devices::of_user(conn, id).map_err(Error::from)).await?;
-    let devices = found.iter().map(|device| DeviceView::of(device, now)).collect::<Result<_, _>>().map_err(Error::from)?;
-    let next = Some(visitor.standing()).filter(|address| *address != "/devices");
-    let view = View { email: &user.email, devices, next };
+    let mut devices = found.iter().map(|device| DeviceView::of(device, now)).collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
+    for (device, row) in devices.iter_mut().zip(&found) {
+        device.may_remove = row.state == EnrollmentState::Enrolled;
+        device.is_this = visitor.enrolled.as_ref().is_some_and(|enrolled| enrolled.device == device.id);
+    }
+    let has_visit = visitor.user().is_some();
+    let next = Some(visitor.standing()).filter(|address| has_visit && *address != "/devices");
+    let done = match query.done.as_str() {
+        "removed" => Some("The device was removed. Its access has ended."),
+        "all" => Some("All your devices were removed. Their access has ended."),
+        _ => None,
+    };
+    let has_several = devices.iter().filter(|device| device.may_remove).count() > 1;
+    let view = View { email: &user.email, devices, next, done, has_several, has_visit };
     Ok(visitor.page(StatusCode::OK, "portal/devices", &visitor.frame("Your devices"), &view))
 }
 

@@ -16,12 +16,16 @@ use crate::service::App;
 pub mod browser;
 mod code;
 mod consent;
+mod device;
 mod devices;
+mod enroll_browser;
 mod help;
 pub mod limit;
 mod profile;
 mod progress;
 mod qr;
+mod remove;
+mod return_to;
 mod start;
 mod visitor;
 
@@ -46,6 +50,12 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(seen("/enroll/progress", progress::get_progress));
     add(seen("/enroll/help/{topic}", help::get_help));
     add(seen("/devices", devices::get_devices));
+    add(seen("/devices/remove-all", remove::get_all).route(web::post().to(remove::post_all)));
+    add(seen("/devices/{id}", device::get_device));
+    add(web::resource("/devices/{id}/check").route(web::post().to(device::post_check)));
+    add(seen("/devices/{id}/remove", remove::get_one).route(web::post().to(remove::post_one)));
+    add(seen("/browser", enroll_browser::get_browser).route(web::post().to(enroll_browser::post_address)));
+    add(web::resource("/browser/enroll").route(web::post().to(enroll_browser::post_enroll)));
     // Last, because its pattern covers the others.
     add(seen("/enroll/{token}", start::get_invitation));
 }

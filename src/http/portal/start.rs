@@ -56,6 +56,9 @@ struct StartView {
     own_address: String,
     ipad_address: Option<String>,
     qr: Option<String>,
+    offers_browser: bool,
+    /// Whose browser this is, if it is enrolled.
+    browser_of: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,6 +118,8 @@ fn show(mut visitor: Visitor, mut view: StartView, claimed: Option<&str>, status
         visitor.browser.device = Device::Ipad;
     }
     view.resume = resume(&visitor);
+    view.offers_browser = visitor.offers_browsers;
+    view.browser_of = visitor.enrolled.as_ref().map(|enrolled| enrolled.user.email.clone());
     view.asks_address = matches!(visitor.step(), Step::Address | Step::Code);
     view.device = device_word(visitor.browser.device);
     view.needs_safari = visitor.browser.needs_safari();

@@ -14,14 +14,18 @@ use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 
 use super::{
-    browser::{Browser, Device},
+    browser::{self, Browser, Device},
     problem::Problem,
 };
 use crate::{
-    domain::{time::Timestamp, user::UserState},
-    http::page::{self, Frame, Stop},
+    domain::{backend::Backend, time::Timestamp, user::UserState},
+    http::{
+        browser_cookie,
+        page::{self, Frame, Stop},
+    },
     service::{
         App,
+        browser::{BrowserFacts, IdentifiedBrowser},
         enroll::{Progress, Step},
     },
     store::{users::User, visits::Visit},
@@ -41,10 +45,17 @@ pub struct Visitor {
     pub browser: Browser,
     /// Whose portal this is.
     pub organization: String,
+    /// Whether the organization enrolls browsers.
+    pub offers_browsers: bool,
     /// The visit, if the cookie names one that has not ended.
     pub progress: Option<Progress>,
     /// The browser sent a visit cookie, whether it is still worth anything or not.
     pub has_cookie: bool,
+    /// The browser itself, if it is enrolled.
+    pub enrolled: Option<IdentifiedBrowser>,
+    /// The cookie of the browser's enrollment, whether that still holds or not.
+    pub browser_secret: Option<String>,
+    user_agent: String,
 }
 
 impl FromRequest for Visitor {
@@ -59,16 +70,23 @@ impl FromRequest for Visitor {
             browser.device = Device::Ipad;
         }
         let secret = app.as_ref().and_then(|app| request.cookie(cookie_name(app))).map(|cookie| cookie.value().to_owned());
+        let browser_secret = app.as_ref().and_then(|app| browser_cookie::read(request, app));
+        let user_agent = text.to_owned();
         Box::pin(async move {
             let app = app.ok_or_else(|| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
-            Self::look_up(app, browser, secret).await
+            let mut visitor = Self::look_up(app, browser, secret).await?;
+            if let Some(secret) = &browser_secret {
+                visitor.enrolled = visitor.app.identify_browser(secret).await?;
+            }
+            Ok(Self { browser_secret, user_agent, ..visitor })
         })
     }
 }
 
 impl Visitor {
     async fn look_up(app: Arc<App>, browser: Browser, secret: Option<String>) -> Result<Self, Problem> {
-        let organization = app.settings().await?.organization;
+        let settings = app.settings().await?;
+        let (organization, offers_browsers) = (settings.organization, settings.browser_enrollment_enabled);
         let visit = match secret.as_deref().filter(|secret| *secret != PROBE) {
             Some(secret) => app.visit(secret).await?,
             None => None,
@@ -79,7 +97,28 @@ impl Visitor {
         };
         // Somebody who was disabled meanwhile is nobody again; saying more would tell what an unknown address is not told.
         let progress = progress.filter(|progress| progress.user.as_ref().is_none_or(|user| user.state == UserState::Active));
-        Ok(Self { app, browser, organization, progress, has_cookie: secret.is_some() })
+        let has_cookie = secret.is_some();
+        let user_agent = String::new();
+        Ok(Self { app, browser, organization, offers_browsers, progress, has_cookie, enrolled: None, browser_secret: None, user_agent })
+    }
+
+    /// Whose devices may be shown: of whoever has proved a mailbox, or else of whoever enrolled this browser.
+    #[must_use]
+    pub fn owner(&self) -> Option<&User> {
+        self.user().or_else(|| self.enrolled.as_ref().map(|enrolled| &enrolled.user))
+    }
+
+    /// Whether the visit is there to enroll the browser itself.
+    #[must_use]
+    pub fn enrolls_browser(&self) -> bool {
+        self.visit().is_some_and(|visit| visit.backend == Some(Backend::Browser))
+    }
+
+    /// What the browser says of itself.
+    #[must_use]
+    pub fn facts(&self) -> BrowserFacts {
+        let (name, product, system) = browser::title(&self.user_agent);
+        BrowserFacts { name, product, system: system.to_owned(), user_agent: self.user_agent.clone() }
     }
 
     /// Where the visit stands; at the beginning if there is none.
@@ -107,6 +146,7 @@ impl Visitor {
         match self.step() {
             Step::Address => "/",
             Step::Code => "/enroll/code",
+            Step::Consent | Step::Profile if self.enrolls_browser() => "/browser",
             Step::Consent | Step::Profile if !self.browser.may_enroll() => "/devices",
             Step::Consent => "/enroll/consent",
             Step::Profile => "/enroll/profile",
@@ -136,13 +176,19 @@ impl Visitor {
     /// The frame of a page of the walk, with the list that shows where it stands.
     #[must_use]
     pub fn walk_frame(&self, title: impl Into<String>, step: Step) -> Frame {
-        Frame { stops: stops(step), ..self.frame(title) }
+        Frame { stops: stops(step, self.enrolls_browser()), ..self.frame(title) }
     }
 
     /// Renders a page.
     #[must_use]
     pub fn page<V: Serialize>(&self, status: StatusCode, template: &str, frame: &Frame, view: &V) -> HttpResponse {
-        page::render(status, template, frame, view, self.is_https())
+        let mut response = page::render(status, template, frame, view, self.is_https());
+        // Browsers drop a cookie that was not given anew for long enough.
+        if let Some(secret) = self.browser_secret.as_ref().filter(|_| self.enrolled.is_some()) {
+            // A cookie that is too long for a header is none; ours never is.
+            let _ = response.add_cookie(&browser_cookie::make(&self.app, secret.clone()));
+        }
+        response
     }
 
     /// The cookie that carries a visit, or shows that there can be one.
@@ -165,9 +211,11 @@ impl Visitor {
     }
 }
 
-/// How far the walk has come, in five stops.
-fn stops(step: Step) -> Vec<Stop> {
-    const NAMES: [&str; 5] = ["Your address", "Code", "What will happen", "Download", "Installation"];
+/// How far the walk has come.
+fn stops(step: Step, is_browser: bool) -> Vec<Stop> {
+    const DEVICE: &[&str] = &["Your address", "Code", "What will happen", "Download", "Installation"];
+    const BROWSER: &[&str] = &["Your address", "Code", "Done"];
+    let names = if is_browser { BROWSER } else { DEVICE };
     let current = match step {
         Step::Address => 0,
         Step::Code => 1,
@@ -176,7 +224,7 @@ fn stops(step: Step) -> Vec<Stop> {
         Step::Install | Step::Installing | Step::TooLate => 4,
         Step::Done => 5,
     };
-    NAMES.iter().enumerate().map(|(index, name)| Stop { name, is_done: index < current, is_current: index == current }).collect()
+    names.iter().enumerate().map(|(index, name)| Stop { name, is_done: index < current, is_current: index == current }).collect()
 }
 
 /// The answer after a form: look there.

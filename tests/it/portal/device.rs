@@ -10,7 +10,7 @@ use enlist::{
     domain::{
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
-        id::UserId,
+        id::{DeviceId, UserId},
     },
     store::{
         self,
@@ -21,7 +21,7 @@ use enlist::{
 };
 
 /// Lets a device of Ada's complete the enrollment that she has begun.
-pub fn enroll(stage: &Stage) {
+pub fn enroll(stage: &Stage) -> DeviceId {
     let now = stage.app.now();
     let mut device = Device::new(stage.ada, "00008110-0001".into(), Platform::Ios, Ownership::Personal, now);
     device.state = EnrollmentState::Enrolled;
@@ -42,9 +42,13 @@ pub fn enroll(stage: &Stage) {
         diesel::update(enrollments::table.filter(enrollments::user_id.eq(stage.ada)))
             .set((enrollments::state.eq(EnrollmentStage::Enrolled), enrollments::device_id.eq(Some(device.id))))
             .execute(&mut **tx)?;
+        let enrollment = enrollments::table.filter(enrollments::user_id.eq(stage.ada)).select(enrollments::id).first(&mut **tx)?;
+        device.enrollment_id = Some(enrollment);
+        devices::update(tx, &device)?;
         Ok::<_, store::Error>(())
     })
     .unwrap();
+    device.id
 }
 
 #[actix_web::test]
@@ -66,11 +70,38 @@ async fn an_enrolled_device_is_shown_with_what_is_wrong_and_what_to_do() {
 }
 
 #[actix_web::test]
+async fn a_person_sees_what_is_known_and_what_was_done_and_has_the_device_checked() {
+    let stage = Stage::new(URL).await;
+    let mut ada = Person::with(IPHONE);
+    ada.take_profile(&stage).await;
+    let device = enroll(&stage);
+    let page = ada.get(&stage, &format!("/devices/{device}")).await.body;
+    for text in ["No passcode is set", "see whether a passcode is set", "erase the whole device", "Check again", "What has happened"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let asked = ada.post(&stage, &format!("/devices/{device}/check"), &[]).await;
+    assert_eq!((asked.status.as_u16(), asked.header("location")), (303, format!("/devices/{device}?done=asked").as_str()));
+    let page = ada.get(&stage, &format!("/devices/{device}?done=asked")).await.body;
+    assert!(page.contains("The device is being asked") && page.contains("The owner asked for a new check."), "{page}");
+    let waiting = store::write_once(&stage.url, |tx| {
+        enlist::store::schema::commands::table.count().get_result::<i64>(&mut **tx).map_err(store::Error::from)
+    })
+    .unwrap();
+    assert_eq!(waiting, 3, "what compliance depends on is asked");
+    // Of a stranger it is as if there were none.
+    let mut eve = Person::with(IPHONE);
+    eve.prove(&stage).await;
+    let other = DeviceId::new();
+    assert_eq!(eve.get(&stage, &format!("/devices/{other}")).await.status.as_u16(), 404);
+    assert_eq!(eve.post(&stage, &format!("/devices/{other}/check"), &[]).await.status.as_u16(), 404);
+}
+
+#[actix_web::test]
 async fn nobody_sees_the_devices_of_another() {
     let stage = Stage::new(URL).await;
     let mut ada = Person::with(IPHONE);
     ada.take_profile(&stage).await;
-    enroll(&stage);
+    let device = enroll(&stage);
     let new = enlist::service::users::NewUser {
         email: "bob@example.com".into(),
         name: "Bob".into(),
@@ -84,6 +115,8 @@ async fn nobody_sees_the_devices_of_another() {
     bob.identify(&stage, "bob@example.com").await;
     let code = stage.code().await;
     bob.post(&stage, "/enroll/code", &[("code", &code)]).await;
+    assert_eq!(bob.get(&stage, &format!("/devices/{device}")).await.status.as_u16(), 404);
+    assert_eq!(bob.post(&stage, &format!("/devices/{device}/check"), &[]).await.status.as_u16(), 404);
     let page = bob.get(&stage, "/devices").await.body;
     assert!(page.contains("There are none yet") && !page.contains("iPhone 15"));
 }

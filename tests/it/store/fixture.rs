@@ -121,6 +121,7 @@ pub fn visit() -> Visit {
         created_at: NOW,
         expires_at: NOW.plus_days(1),
         backend: None,
+        return_to: None,
     }
 }
 
