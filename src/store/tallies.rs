@@ -59,9 +59,12 @@ macro_rules! filtered {
 pub fn totals(conn: &mut Conn, filter: &Filter) -> Result<Vec<(Platform, EnrollmentState, Status, i64)>, Error> {
     // The sum of big integers is a number of another type on PostgreSQL; the query builder cannot turn it back.
     let sum = sql::<BigInt>("CAST(sum(amount) AS BIGINT)");
-    let query = device_tallies::table
-        .group_by((device_tallies::platform, device_tallies::state, device_tallies::compliance))
-        .select((device_tallies::platform, device_tallies::state, device_tallies::compliance, sum));
+    let query = device_tallies::table.group_by((device_tallies::platform, device_tallies::state, device_tallies::compliance)).select((
+        device_tallies::platform,
+        device_tallies::state,
+        device_tallies::compliance,
+        sum,
+    ));
     let rows: Vec<(Platform, EnrollmentState, Status, i64)> = filtered!(query, filter).load(conn)?;
     Ok(rows.into_iter().filter(|(.., number)| *number != 0).collect())
 }
