@@ -33,8 +33,12 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use enlist::{domain::id::DeviceId, store::DatabaseUrl};
+use enlist::{
+    domain::id::{DeviceId, PolicyId},
+    store::DatabaseUrl,
+};
 use postgres::{Cluster, Durability};
+use seed::Filled;
 use server::Installation;
 
 /// The core of the server, and of PostgreSQL where there is one.
@@ -63,7 +67,7 @@ struct Arguments {
 }
 
 /// The pages, and what each is called in the table.
-fn pages(device: DeviceId, cursor: DeviceId) -> Vec<(&'static str, String)> {
+fn pages(device: DeviceId, cursor: DeviceId, policy: PolicyId) -> Vec<(&'static str, String)> {
     [
         ("overview", "/console/".into()),
         ("devices", "/console/devices".into()),
@@ -72,13 +76,17 @@ fn pages(device: DeviceId, cursor: DeviceId) -> Vec<(&'static str, String)> {
         ("devices, ownership", "/console/devices?ownership=personal".into()),
         ("devices, text that one has", "/console/devices?q=person77".into()),
         ("devices, text that none has", "/console/devices?q=nobody-at-all".into()),
+        ("devices, text that all have, and system", "/console/devices?q=iphone&os=ios".into()),
         ("one device", format!("/console/devices/{device}")),
         ("compliance report", "/console/report".into()),
         ("compliance report, filtered", "/console/report?os=ios&status=compliant".into()),
         ("users", "/console/users".into()),
         ("users, text", "/console/users?q=person77".into()),
+        ("invite all who have no device", "/console/users/invite".into()),
         ("policies", "/console/policies".into()),
+        ("one policy", format!("/console/policies/{policy}")),
         ("certificates", "/console/certificates".into()),
+        ("certificates, text", "/console/certificates?q=person77".into()),
         ("certificates that end soon", "/console/certificates?show=ending".into()),
         ("outbox", "/console/outbox".into()),
         ("audit log", "/console/audit".into()),
@@ -119,12 +127,12 @@ fn run(runtime: &tokio::runtime::Runtime, database: &str, devices: usize, reques
     let url = cluster.as_ref().map(|cluster| cluster.url("postgres"));
     let (installation, token) = Installation::create(&folder, url.clone())?;
     let url = url.map_or_else(|| DatabaseUrl::Sqlite(folder.join("enlist.db").display().to_string()), DatabaseUrl::Postgres);
-    let ids = seed::fill(&url, devices)?;
+    let filled = seed::fill(&url, devices)?;
     let times = runtime.block_on(async {
         let server = installation.start().await?;
         server::stay_on(LOAD_CORE)?;
         let port = installation.target(1).port;
-        let mut times = measure(port, &ids, requests).await?;
+        let mut times = measure(port, &filled, requests).await?;
         let (preview, rollout) = rollout::measure(port, &token).await?;
         times.extend([("preview of a policy for everyone", preview * 1e3), ("that policy on every device", rollout * 1e3)]);
         println!("{:<40} {:>6} MB", "peak memory of the server", server.peak_memory()? / 1000);
@@ -136,15 +144,15 @@ fn run(runtime: &tokio::runtime::Runtime, database: &str, devices: usize, reques
     Ok(times)
 }
 
-async fn measure(port: u16, ids: &[DeviceId], requests: usize) -> anyhow::Result<Times> {
+async fn measure(port: u16, filled: &Filled, requests: usize) -> anyhow::Result<Times> {
     let base = format!("http://127.0.0.1:{port}");
     let browser = reqwest::Client::builder().no_proxy().cookie_store(true).redirect(reqwest::redirect::Policy::none()).build()?;
     let fields = [("email", "admin@example.com"), ("password", "correct horse battery staple")];
     let answer = browser.post(format!("{base}/console/sign-in")).form(&fields).send().await?;
     ensure!(answer.status() == 303, "nobody can sign in: {}", answer.status());
-    let middle = *ids.get(ids.len() / 2).context("there are no devices")?;
+    let middle = *filled.devices.get(filled.devices.len() / 2).context("there are no devices")?;
     let mut times = Vec::new();
-    for (name, path) in pages(middle, middle) {
+    for (name, path) in pages(middle, middle, filled.policy) {
         let mut taken = Vec::new();
         for _ in 0..requests {
             let began = Instant::now();

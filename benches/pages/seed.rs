@@ -1,5 +1,6 @@
 //! Very many devices, written into the database as enrollments would have left them.
 
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use enlist::{
     domain::{
         access::Decision,
@@ -23,7 +24,7 @@ use enlist::{
         enrollments::{self, Enrollment, Stage},
         mails::{self, Mail, MailState},
         policies::{self, Policy},
-        timeline,
+        tallies, timeline,
         users::{self, User},
     },
 };
@@ -31,20 +32,39 @@ use enlist::{
 /// Devices in one transaction.
 const BATCH: usize = 2000;
 
-/// Fills the database with so many devices, each of somebody else; gives their identifiers.
+/// What the database was filled with.
+pub struct Filled {
+    /// The devices, oldest first.
+    pub devices: Vec<DeviceId>,
+    /// The policy of them all.
+    pub policy: PolicyId,
+}
+
+/// Fills the database with so many devices, each of somebody else.
 ///
 /// # Errors
 /// Those of the database.
-pub fn fill(url: &DatabaseUrl, devices: usize) -> anyhow::Result<Vec<DeviceId>> {
+pub fn fill(url: &DatabaseUrl, devices: usize) -> anyhow::Result<Filled> {
     let now = SystemClock.now();
-    store::write_once::<_, Error>(url, |tx| policies::insert(tx, &policy(now)))?;
+    let everyone = policy(now);
+    store::write_once::<_, Error>(url, |tx| policies::insert(tx, &everyone))?;
     let mut ids = Vec::with_capacity(devices);
     for start in (0..devices).step_by(BATCH) {
         let numbers = start..devices.min(start + BATCH);
         let batch = store::write_once::<_, Error>(url, |tx| numbers.map(|number| add(tx, number, now)).collect::<Result<Vec<_>, _>>())?;
         ids.extend(batch);
     }
-    Ok(ids)
+    settle(url)?;
+    Ok(Filled { devices: ids, policy: everyone.id })
+}
+
+/// Does what happens by itself within minutes of a server's life: the sweep folds the tallies, PostgreSQL vacuums.
+fn settle(url: &DatabaseUrl) -> anyhow::Result<()> {
+    store::write_once::<_, Error>(url, tallies::fold)?;
+    if let DatabaseUrl::Postgres(address) = url {
+        PgConnection::establish(address)?.batch_execute("VACUUM (ANALYZE)")?;
+    }
+    Ok(())
 }
 
 fn policy(now: Timestamp) -> Policy {

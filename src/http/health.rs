@@ -6,7 +6,7 @@ use super::{api::error::ApiError, extract::caller::Caller, metrics::Metrics};
 use crate::{
     domain::time::Timestamp,
     service::{App, Error},
-    store::{devices, jobs},
+    store::{devices, jobs, tallies},
 };
 
 /// The process is alive.
@@ -53,7 +53,7 @@ pub async fn show_open_metrics(_: HttpRequest, app: web::Data<App>, metrics: web
 
 async fn measure(app: &App, metrics: &Metrics) -> Result<HttpResponse, ApiError> {
     let (waiting, counted) =
-        app.read(|conn| Ok::<_, Error>((jobs::totals(conn)?, devices::totals(conn, &devices::Filter::default())?))).await?;
+        app.read(|conn| Ok::<_, Error>((jobs::totals(conn)?, tallies::totals(conn, &devices::Filter::default())?))).await?;
     metrics.set_jobs(&waiting);
     metrics.set_devices(counted.iter().map(|(.., count)| count).sum());
     let push = app.push_certificate().await?;

@@ -142,7 +142,7 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
         import::JOB => continue_import(app, job).await,
         pushes::BACKLOG => push_backlog(app).await,
         SWEEP => sweep(app).await,
-        census::JOB => app.take_census().await.map(|()| Outcome::Again(CENSUS_SECONDS)).map_err(Into::into),
+        census::JOB => take_census(app).await,
         other => Ok(Outcome::Failed(format!("nobody knows how to do a {other}"))),
     };
     result.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
@@ -166,6 +166,12 @@ async fn push_backlog(app: &Arc<App>) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+async fn take_census(app: &Arc<App>) -> anyhow::Result<Outcome> {
+    app.verify_tallies().await?;
+    app.take_census().await?;
+    Ok(Outcome::Again(CENSUS_SECONDS))
+}
+
 async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     let evaluated = app.evaluate_due(SWEEP_DEVICES).await?;
     let asked = app.refresh_due(SWEEP_DEVICES).await?;
@@ -173,6 +179,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.end_idle_browsers(SWEEP_DEVICES).await?;
     app.forget_old().await?;
+    app.fold_tallies().await?;
     app.watch_push_certificate().await?;
     app.hasten_mails().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);

@@ -12,7 +12,7 @@ use crate::{
         device::{EnrollmentState, Platform},
         time::Timestamp,
     },
-    store::devices::{self, Filter},
+    store::{devices::Filter, tallies},
 };
 
 /// How many devices there are. A status is a verdict or a state of enrollment; the number beside a word is that of the devices
@@ -43,7 +43,7 @@ impl App {
     /// Those of the database.
     pub async fn summarize(&self, filter: Filter) -> Result<Summary> {
         let generated_at = self.now();
-        let rows = self.read(move |conn| devices::totals(conn, &filter)).await?;
+        let rows = self.read(move |conn| tallies::totals(conn, &filter)).await?;
         let mut totals = Totals::default();
         for platform in Platform::ALL {
             totals.by_os.insert(platform.as_str(), 0);

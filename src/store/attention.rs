@@ -1,15 +1,17 @@
 //! What an administrator should look at first, in numbers.
 
 use diesel::{
-    dsl::{count_star, exists, sql},
+    dsl::{exists, sql},
     prelude::*,
     sql_types::Bool,
 };
 
 use super::{
     Conn, Error, certificate_list,
+    devices::Filter,
     mails::MailState,
     schema::{commands, devices, jobs, mails, policies, users},
+    tallies,
 };
 use crate::domain::{compliance::Status, device::EnrollmentState, time::Timestamp};
 
@@ -43,12 +45,11 @@ pub struct Attention {
 /// # Errors
 /// Those of the database.
 pub fn count(conn: &mut Conn, certificates_until: Timestamp) -> Result<Attention, Error> {
-    let enrolled: Vec<(Status, i64)> = devices::table
-        .filter(devices::state.eq(EnrollmentState::Enrolled))
-        .group_by(devices::compliance)
-        .select((devices::compliance, count_star()))
-        .load(conn)?;
-    let of = |status: Status| enrolled.iter().find(|(found, _)| *found == status).map_or(0, |(_, count)| *count);
+    let kinds = tallies::totals(conn, &Filter::default())?;
+    let sum = |is_meant: &dyn Fn(EnrollmentState, Status) -> bool| {
+        kinds.iter().filter(|(_, state, status, _)| is_meant(*state, *status)).fold(0, |sum: i64, (.., number)| sum.saturating_add(*number))
+    };
+    let of = |wanted: Status| sum(&|state, status| state == EnrollmentState::Enrolled && status == wanted);
     let failed = mails::table.filter(mails::state.eq(MailState::Failed)).count().get_result(conn)?;
     let waiting = mails::table.filter(mails::state.eq(MailState::Queued).and(mails::last_error.is_not_null())).count().get_result(conn)?;
     let dead = jobs::table.filter(jobs::dead_at.is_not_null().and(jobs::kind.ne("mail"))).count().get_result(conn)?;
@@ -58,7 +59,7 @@ pub fn count(conn: &mut Conn, certificates_until: Timestamp) -> Result<Attention
         noncompliant: of(Status::Noncompliant),
         in_grace: of(Status::InGrace),
         unknown: of(Status::Unknown),
-        wipes_pending: devices::table.filter(devices::state.eq(EnrollmentState::WipePending)).count().get_result(conn)?,
+        wipes_pending: sum(&|state, _| state == EnrollmentState::WipePending),
         awaiting_approval: approval,
         mails_failed: failed,
         mails_waiting: waiting,

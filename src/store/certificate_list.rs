@@ -7,6 +7,7 @@ use diesel::{
 
 use super::{
     Conn, Error,
+    conn::on_backend,
     enrollments::Stage,
     page::{Page, PageRequest},
     schema::{certificates, enrollments},
@@ -91,27 +92,48 @@ pub fn list(
     now: Timestamp,
     page: PageRequest<CertificateId>,
 ) -> Result<Page<(CertificateItem, Option<DeviceId>)>, Error> {
-    macro_rules! filtered {
-        ($query:expr) => {{
-            let mut query = $query.into_boxed();
-            query = match show {
-                Show::Valid => query.filter(certificates::revoked_at.is_null().and(certificates::not_after.gt(now))),
-                Show::Ending(until) => ending!(query, until),
-                Show::Revoked => query.filter(certificates::revoked_at.is_not_null()),
-                Show::Expired => query.filter(certificates::revoked_at.is_null().and(certificates::not_after.le(now))),
-            };
-            if let Some(text) = text {
-                query = query.filter(certificates::email.like(super::contains(text)).escape('\\'));
+    macro_rules! with_text {
+        ($query:expr) => {
+            match text {
+                Some(text) => $query.filter(certificates::email.like(super::contains(text)).escape('\\')),
+                None => $query,
             }
-            query
+        };
+    }
+    macro_rules! shown {
+        ($query:expr) => {
+            with_text!(match show {
+                Show::Revoked => $query.into_boxed().filter(certificates::revoked_at.is_not_null()),
+                Show::Expired => $query.into_boxed().filter(certificates::revoked_at.is_null().and(certificates::not_after.le(now))),
+                _ => $query.into_boxed().filter(certificates::revoked_at.is_null().and(certificates::not_after.gt(now))),
+            })
+        };
+    }
+    macro_rules! rows {
+        () => {{
+            let rows = certificates::table.inner_join(enrollments::table).select((CertificateItem::as_select(), enrollments::device_id));
+            rows.order(certificates::id.desc()).limit(page.limit + 1)
         }};
     }
-    let total = filtered!(certificates::table.inner_join(enrollments::table).count()).get_result(conn)?;
-    let mut query =
-        filtered!(certificates::table.inner_join(enrollments::table).select((CertificateItem::as_select(), enrollments::device_id)));
-    if let Some(before) = page.after {
-        query = query.filter(certificates::id.lt(before));
-    }
-    let items = query.order(certificates::id.desc()).limit(page.limit + 1).load(conn)?;
+    let (items, total) = if let Show::Ending(until) = show {
+        let mut rows = with_text!(ending!(rows!().into_boxed(), until));
+        if let Some(before) = page.after {
+            rows = rows.filter(certificates::id.lt(before));
+        }
+        let count = certificates::table.inner_join(enrollments::table).count().into_boxed();
+        (rows.load(conn)?, with_text!(ending!(count, until)).get_result(conn)?)
+    } else {
+        // Everything that is asked about is in one index, which is read in its order; only what the page shows is fetched. The
+        // derive cannot put one boxed query into another; each database alone can.
+        let items = on_backend!(&mut *conn, |c| {
+            let mut found = shown!(certificates::table.select(certificates::id));
+            if let Some(before) = page.after {
+                found = found.filter(certificates::id.lt(before));
+            }
+            let found = found.order(certificates::id.desc()).limit(page.limit + 1);
+            rows!().filter(certificates::id.eq_any(found)).load(c)?
+        });
+        (items, shown!(certificates::table.count()).get_result(conn)?)
+    };
     Ok(Page::cut(items, page.limit, total, |(certificate, _): &(CertificateItem, Option<DeviceId>)| certificate.id))
 }

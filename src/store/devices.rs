@@ -4,12 +4,13 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx,
-    conn::first_locked,
+    conn::{first_locked, on_backend},
     document,
     kept::{Kept, run_kept},
     page::{Page, PageRequest},
     parse,
-    schema::{devices, users},
+    schema::{device_finder, devices, users},
+    tallies,
 };
 use crate::domain::{
     access::Decision,
@@ -208,24 +209,22 @@ macro_rules! filtered {
     ($query:expr, $filter:expr) => {{
         let mut query = $query.into_boxed();
         if let Some(os) = $filter.os {
-            query = query.filter(devices::platform.eq(os));
+            query = query.filter(device_finder::platform.eq(os));
         }
         query = match $filter.status {
-            Some(StatusFilter::Compliance(status)) => query.filter(devices::compliance.eq(status)),
-            Some(StatusFilter::Enrollment(state)) => query.filter(devices::state.eq(state)),
+            Some(StatusFilter::Compliance(status)) => query.filter(device_finder::compliance.eq(status)),
+            Some(StatusFilter::Enrollment(state)) => query.filter(device_finder::state.eq(state)),
             None => query,
         };
         if let Some(user) = $filter.user {
-            query = query.filter(devices::user_id.eq(user));
+            let theirs = devices::table.filter(devices::user_id.eq(user)).select(devices::id);
+            query = query.filter(device_finder::device_id.eq_any(theirs));
         }
         if let Some(ownership) = $filter.ownership {
-            query = query.filter(devices::ownership.eq(ownership));
+            query = query.filter(device_finder::ownership.eq(ownership));
         }
         if let Some(text) = &$filter.text {
-            let pattern = super::contains(text);
-            let owners = diesel::alias!(users as owners);
-            let found = owners.filter(owners.field(users::email).like(pattern.clone()).escape('\\')).select(owners.field(users::id));
-            query = query.filter(devices::search.like(pattern).escape('\\').or(devices::user_id.eq_any(found)));
+            query = query.filter(device_finder::words.like(super::contains(text)).escape('\\'));
         }
         query
     }};
@@ -240,8 +239,16 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<DeviceId>) -> Re
     let found = i64::try_from(items.len()).unwrap_or(i64::MAX);
     // What fits on the first page is counted by looking at it.
     let is_all = page.after.is_none() && found <= page.limit;
-    let total = if is_all { found } else { filtered!(devices::table.count(), filter).get_result(conn)? };
+    let total = if is_all { found } else { count(conn, filter)? };
     Ok(Page::cut(items, page.limit, total, |(device, _): &(Device, String)| device.id))
+}
+
+/// How many devices the filter wants.
+fn count(conn: &mut Conn, filter: &Filter) -> Result<i64, Error> {
+    match filter {
+        Filter { user: None, text: None, .. } => tallies::count(conn, filter),
+        _ => Ok(filtered!(device_finder::table.count(), filter).get_result(conn)?),
+    }
 }
 
 /// The same without counting all: one more than the limit if there are that many.
@@ -249,35 +256,16 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<DeviceId>) -> Re
 /// # Errors
 /// Those of the database.
 pub fn list_items(conn: &mut Conn, filter: &Filter, page: PageRequest<DeviceId>) -> Result<Vec<(Device, String)>, Error> {
-    let mut query = filtered!(devices::table.inner_join(users::table).select((Device::as_select(), users::email)), filter);
-    if let Some(after) = page.after {
-        query = query.filter(devices::id.gt(after));
-    }
-    Ok(query.order(devices::id.asc()).limit(page.limit + 1).load(conn)?)
-}
-
-/// How many devices there are of each platform, state and verdict, among those that the filter wants.
-///
-/// # Errors
-/// Those of the database.
-pub fn totals(conn: &mut Conn, filter: &Filter) -> Result<Vec<(Platform, EnrollmentState, Status, i64)>, Error> {
-    use diesel::dsl::count_star;
-    let mut query = devices::table
-        .group_by((devices::platform, devices::state, devices::compliance))
-        .select((devices::platform, devices::state, devices::compliance, count_star()))
-        .into_boxed();
-    if let Some(os) = filter.os {
-        query = query.filter(devices::platform.eq(os));
-    }
-    query = match filter.status {
-        Some(StatusFilter::Compliance(status)) => query.filter(devices::compliance.eq(status)),
-        Some(StatusFilter::Enrollment(state)) => query.filter(devices::state.eq(state)),
-        None => query,
-    };
-    if let Some(ownership) = filter.ownership {
-        query = query.filter(devices::ownership.eq(ownership));
-    }
-    Ok(query.load(conn)?)
+    // The derive cannot put one boxed query into another; each database alone can.
+    Ok(on_backend!(conn, |c| {
+        let mut found = filtered!(device_finder::table.select(device_finder::device_id), filter);
+        if let Some(after) = page.after {
+            found = found.filter(device_finder::device_id.gt(after));
+        }
+        let found = found.order(device_finder::device_id.asc()).limit(page.limit + 1);
+        let query = devices::table.inner_join(users::table).filter(devices::id.eq_any(found)).order(devices::id.asc());
+        query.select((Device::as_select(), users::email)).load(c)?
+    }))
 }
 
 /// Devices whose verdict time alone may have changed.

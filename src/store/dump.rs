@@ -15,6 +15,8 @@ use super::{Access, Conn, DatabaseUrl, Error, Tx, conn::on_backend};
 /// Tables that hold what lives for minutes. It is not kept: nobody goes on with half a visit after a restore, and a right that was
 /// used since must not come back.
 const PASSING: [&str; 5] = ["visits", "codes", "challenges", "sessions", "gate_changes"];
+/// Tables that triggers write. What is in them follows from the others, and comes back with them.
+const DERIVED: [&str; 3] = ["device_tallies", "device_finder", "user_finder"];
 /// Rows that are read at once.
 const PAGE: i64 = 200;
 
@@ -164,7 +166,11 @@ fn parents_first(mut waiting: Vec<Table>, references: &[Reference]) -> Result<Ve
 /// Whether a table's rows belong into a backup.
 #[must_use]
 pub fn is_kept(table: &Table) -> bool {
-    !PASSING.contains(&table.name.as_str())
+    !PASSING.contains(&table.name.as_str()) && !is_derived(table)
+}
+
+fn is_derived(table: &Table) -> bool {
+    DERIVED.contains(&table.name.as_str())
 }
 
 /// Gives the rows of a table to the closure, some at a time, as a JSON list with how many there are.
@@ -255,12 +261,12 @@ pub fn import(tx: &mut Tx<'_>, table: &Table, columns: &[String], rows: &str) ->
     })
 }
 
-/// Removes every row of every table.
+/// Removes every row of every table; triggers see to those that they write.
 ///
 /// # Errors
 /// Those of the database.
 pub fn clear(tx: &mut Tx<'_>, tables: &[Table]) -> Result<(), Error> {
-    tables.iter().rev().try_for_each(|table| tx.run(&format!("DELETE FROM {}", quoted(&table.name))))
+    tables.iter().rev().filter(|table| !is_derived(table)).try_for_each(|table| tx.run(&format!("DELETE FROM {}", quoted(&table.name))))
 }
 
 fn quoted(name: &str) -> String {

@@ -3,10 +3,13 @@
 use diesel::prelude::*;
 
 use super::{
-    Conn, Error, Tx, document,
+    Conn, Error, Tx,
+    devices::{Filter, StatusFilter},
+    document,
     page::{Page, PageRequest},
     parse,
-    schema::{devices, group_members, policies, policy_groups},
+    schema::{device_finder, devices, group_members, policies, policy_groups},
+    tallies,
 };
 use crate::domain::{
     device::EnrollmentState,
@@ -133,23 +136,32 @@ pub fn for_user(conn: &mut Conn, user: UserId) -> Result<Option<EffectivePolicy>
     Ok(EffectivePolicy::merge(of_user(conn, user)?))
 }
 
-/// How many enrolled devices a policy reaches, and for how many of them the verdict was reached since then.
+/// How many enrolled devices a policy reaches.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_reached(conn: &mut Conn, policy: &Policy, since: Timestamp) -> Result<(i64, i64), Error> {
-    macro_rules! reached {
-        () => {{
-            let mut query = devices::table.filter(devices::state.eq(EnrollmentState::Enrolled)).count().into_boxed();
-            if !policy.is_for_everyone {
-                let members =
-                    group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
-                query = query.filter(devices::user_id.eq_any(members));
-            }
-            query
-        }};
+pub fn count_devices(conn: &mut Conn, policy: &Policy) -> Result<i64, Error> {
+    if policy.is_for_everyone {
+        let status = Some(StatusFilter::Enrollment(EnrollmentState::Enrolled));
+        return tallies::count(conn, &Filter { status, ..Filter::default() });
     }
-    Ok((reached!().get_result(conn)?, reached!().filter(devices::evaluated_at.gt(since)).get_result(conn)?))
+    let members = group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
+    let enrolled = device_finder::table.filter(device_finder::state.eq(EnrollmentState::Enrolled));
+    Ok(enrolled.filter(device_finder::user_id.eq_any(members)).count().get_result(conn)?)
+}
+
+/// For how many of those devices the verdict was reached since then.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_judged(conn: &mut Conn, policy: &Policy, since: Timestamp) -> Result<i64, Error> {
+    let enrolled = devices::state.eq(EnrollmentState::Enrolled);
+    let mut query = devices::table.filter(enrolled.and(devices::evaluated_at.gt(since))).count().into_boxed();
+    if !policy.is_for_everyone {
+        let members = group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
+        query = query.filter(devices::user_id.eq_any(members));
+    }
+    Ok(query.get_result(conn)?)
 }
 
 /// The policies that are for a group, with their names.

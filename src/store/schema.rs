@@ -130,6 +130,37 @@ diesel::table! {
 }
 
 diesel::table! {
+    device_tallies (platform, ownership, state, compliance, amount) {
+        platform -> Text,
+        ownership -> Text,
+        state -> Text,
+        compliance -> Text,
+        amount -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_finder (device_id) {
+        device_id -> Binary,
+        user_id -> Binary,
+        platform -> Text,
+        ownership -> Text,
+        state -> Text,
+        compliance -> Text,
+        words -> Text,
+    }
+}
+
+diesel::table! {
+    user_finder (user_id) {
+        user_id -> Binary,
+        source -> Text,
+        role -> Nullable<Text>,
+        words -> Text,
+    }
+}
+
+diesel::table! {
     postures (device_id) {
         device_id -> Binary,
         facts -> Text,
@@ -518,6 +549,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     policies,
     policy_groups,
     devices,
+    device_tallies,
+    device_finder,
+    user_finder,
     postures,
     device_events,
     enrollments,

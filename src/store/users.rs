@@ -3,9 +3,10 @@
 use diesel::prelude::*;
 
 use super::{
-    Conn, Error, Tx, lower,
+    Conn, Error, Tx,
+    conn::on_backend,
     page::{Page, PageRequest},
-    schema::{devices, group_members, users},
+    schema::{device_finder, devices, group_members, user_finder, users},
 };
 use crate::domain::{
     device::EnrollmentState,
@@ -96,44 +97,60 @@ pub struct Filter {
     pub role: Option<Option<Role>>,
 }
 
+macro_rules! filtered {
+    ($query:expr, $filter:expr) => {{
+        let mut query = $query.into_boxed();
+        if let Some(text) = &$filter.text {
+            query = query.filter(user_finder::words.like(super::contains(text)).escape('\\'));
+        }
+        if let Some(group) = $filter.group {
+            let members = group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id);
+            query = query.filter(user_finder::user_id.eq_any(members));
+        }
+        if let Some(source) = &$filter.source {
+            query = query.filter(user_finder::source.eq(source.clone()));
+        }
+        if let Some(domain) = &$filter.domain {
+            // The address ends with its line.
+            let pattern = format!("%@{}\n%", domain.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            query = query.filter(user_finder::words.like(pattern).escape('\\'));
+        }
+        match $filter.role {
+            Some(Some(role)) => query.filter(user_finder::role.eq(role)),
+            Some(None) => query.filter(user_finder::role.is_null()),
+            None => query,
+        }
+    }};
+}
+
 /// Users, oldest first.
 ///
 /// # Errors
 /// Those of the database.
 pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<UserId>) -> Result<Page<User>, Error> {
-    macro_rules! filtered {
-        ($query:expr) => {{
-            let mut query = $query.into_boxed();
-            if let Some(text) = &filter.text {
-                let pattern = super::contains(text);
-                query = query.filter(lower(users::name).like(pattern.clone()).escape('\\').or(users::email.like(pattern).escape('\\')));
-            }
-            if let Some(group) = filter.group {
-                query = query.filter(
-                    users::id.eq_any(group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id)),
-                );
-            }
-            if let Some(source) = &filter.source {
-                query = query.filter(users::source.eq(source.clone()));
-            }
-            if let Some(domain) = &filter.domain {
-                let pattern = format!("%@{}", domain.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-                query = query.filter(users::email.like(pattern).escape('\\'));
-            }
-            match filter.role {
-                Some(Some(role)) => query.filter(users::role.eq(role)),
-                Some(None) => query.filter(users::role.is_null()),
-                None => query,
-            }
-        }};
-    }
-    let total = filtered!(users::table.count()).get_result(conn)?;
-    let mut query = filtered!(users::table.select(User::as_select()));
-    if let Some(after) = page.after {
-        query = query.filter(users::id.gt(after));
-    }
-    let items = query.order(users::id.asc()).limit(page.limit + 1).load(conn)?;
+    // The derive cannot put one boxed query into another; each database alone can.
+    let items: Vec<User> = on_backend!(&mut *conn, |c| {
+        let mut found = filtered!(user_finder::table.select(user_finder::user_id), filter);
+        if let Some(after) = page.after {
+            found = found.filter(user_finder::user_id.gt(after));
+        }
+        let found = found.order(user_finder::user_id.asc()).limit(page.limit + 1);
+        users::table.filter(users::id.eq_any(found)).order(users::id.asc()).select(User::as_select()).load(c)?
+    });
+    let number = i64::try_from(items.len()).unwrap_or(i64::MAX);
+    // What fits on the first page is counted by looking at it.
+    let is_all = page.after.is_none() && number <= page.limit;
+    let total = if is_all { number } else { count(conn, filter)? };
     Ok(Page::cut(items, page.limit, total, |user: &User| user.id))
+}
+
+/// How many users the filter wants.
+fn count(conn: &mut Conn, filter: &Filter) -> Result<i64, Error> {
+    match filter {
+        // Either database finds the smallest thing that has a row for each.
+        Filter { text: None, group: None, source: None, domain: None, role: None } => Ok(users::table.count().get_result(conn)?),
+        _ => Ok(filtered!(user_finder::table.count(), filter).get_result(conn)?),
+    }
 }
 
 /// A domain of mail addresses, with how many users have theirs in it.
@@ -208,12 +225,24 @@ pub fn managed_devices_of(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<(UserId
         .load(conn)?)
 }
 
-/// From where the users come.
+/// From where the users come, in the order of the alphabet.
 ///
 /// # Errors
 /// Those of the database.
 pub fn sources(conn: &mut Conn) -> Result<Vec<String>, Error> {
-    Ok(users::table.select(users::source).distinct().order(users::source.asc()).load(conn)?)
+    use diesel::dsl::min;
+    let mut sources: Vec<String> = Vec::new();
+    // From one to the next through the index: there are few, and each has very many users.
+    loop {
+        let mut query = users::table.select(min(users::source)).into_boxed();
+        if let Some(last) = sources.last() {
+            query = query.filter(users::source.gt(last.clone()));
+        }
+        match query.first::<Option<String>>(conn)? {
+            Some(next) => sources.push(next),
+            None => return Ok(sources),
+        }
+    }
 }
 
 /// Which of these addresses belong to somebody.
@@ -231,9 +260,9 @@ pub fn existing(conn: &mut Conn, addresses: &[String]) -> Result<Vec<String>, Er
 
 macro_rules! without_device {
     ($group:expr) => {{
-        let managed = devices::table
-            .filter(devices::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending]))
-            .select(devices::user_id);
+        let managed = device_finder::table
+            .filter(device_finder::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending]))
+            .select(device_finder::user_id);
         let mut query = users::table.filter(users::state.eq(UserState::Active).and(users::id.ne_all(managed))).into_boxed();
         if let Some(group) = $group {
             let members = group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id);

@@ -3,7 +3,7 @@
 use super::{Finding, Site};
 use crate::{
     jobs::KINDS,
-    store::{self, Conn, health, jobs::database_now, migrate, refill},
+    store::{self, Conn, finders, health, jobs::database_now, migrate, refill, tallies},
 };
 
 /// Seconds by which two clocks may differ.
@@ -45,6 +45,12 @@ fn look(conn: &mut Conn) -> Result<Finding, store::Error> {
     }
     if !refill::is_sound(conn)? {
         return Ok(Finding::wrong("the database file is damaged", "stop the server and restore the last backup into an empty data folder"));
+    }
+    if tallies::wrong(conn)? > 0 || finders::wrong(conn)? > 0 {
+        return Ok(Finding::wrong(
+            "what is kept beside devices and users, to count and to find them, does not agree with them",
+            "let the server run: it puts that right within the hour; find out who writes into the database besides it",
+        ));
     }
     let what = if matches!(conn, Conn::Sqlite(_)) { "SQLite" } else { "PostgreSQL" };
     Ok(Finding::ok(format!("{what} answers, is migrated, and keeps what it acknowledges")))

@@ -15,7 +15,8 @@ use crate::{
     store::{
         attention::{self, Attention, Progress},
         census,
-        devices::{self, Filter},
+        devices::Filter,
+        tallies,
     },
 };
 
@@ -64,7 +65,7 @@ pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Res
             Ok::<_, Error>((
                 attention::count(conn, now.plus_days(CERTIFICATE_DAYS))?,
                 attention::progress(conn)?,
-                devices::totals(conn, &Filter::default())?,
+                tallies::totals(conn, &Filter::default())?,
                 census::since(conn, day_of(now).plus_days(-TREND_DAYS))?,
             ))
         })

@@ -57,8 +57,7 @@ pub async fn get_policies(admin: Admin, query: web::Query<PolicyListQuery>) -> R
         .app
         .read(move |conn| {
             let page = policies::list(conn, page)?;
-            let count = |policy: &Policy| policies::count_reached(conn, policy, policy.updated_at).map(|(devices, _)| devices);
-            let counts = page.items.iter().map(count).collect::<Result<Vec<_>, _>>()?;
+            let counts = page.items.iter().map(|policy| policies::count_devices(conn, policy)).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, Error>((page, counts, groups::all(conn)?))
         })
         .await?;

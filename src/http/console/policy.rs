@@ -233,7 +233,8 @@ async fn find(admin: &Admin, id: PolicyId) -> Result<Found, Error> {
         .app
         .read(move |conn| {
             let policy = policies::find(conn, id)?.ok_or(Error::NotFound("policy"))?;
-            let (total, judged) = policies::count_reached(conn, &policy, policy.updated_at)?;
+            let total = policies::count_devices(conn, &policy)?;
+            let judged = policies::count_judged(conn, &policy, policy.updated_at)?;
             let scope = scope_of(&policy);
             let mut is_running = false;
             for rollout in rollouts::unfinished(conn)? {

@@ -23,6 +23,7 @@ use crate::{
     store::{
         self,
         devices::{self, Filter},
+        tallies,
     },
 };
 
@@ -59,7 +60,7 @@ pub async fn get_report(admin: Admin, query: web::Query<ListQuery>) -> Result<Ht
     let summary = admin.app.summarize(filter.clone()).await?;
     let (page, rows) = admin
         .app
-        .read(move |conn| Ok::<_, Error>((devices::list(conn, &filter, page)?, devices::totals(conn, &Filter::default())?)))
+        .read(move |conn| Ok::<_, Error>((devices::list(conn, &filter, page)?, tallies::totals(conn, &Filter::default())?)))
         .await?;
     let now = admin.app.now();
     let address = query.address();

@@ -64,4 +64,6 @@ fn must_be_whole(url: &DatabaseUrl) {
     let found = store::write_once::<_, Error>(url, |tx| audit::verify(tx)).unwrap();
     assert_eq!(found.broken_at, None, "the audit log does not hold");
     assert!(store::write_once::<_, Error>(url, |tx| store::refill::is_sound(tx)).unwrap(), "the database is damaged");
+    let kept_beside = store::write_once::<_, Error>(url, |tx| Ok((store::tallies::wrong(tx)?, store::finders::wrong(tx)?))).unwrap();
+    assert_eq!(kept_beside, (0, 0), "what triggers keep was not restored");
 }

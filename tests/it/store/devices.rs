@@ -12,7 +12,7 @@ use enlist::{
         Error,
         devices::{self, Device, Filter, StatusFilter},
         page::PageRequest,
-        postures, timeline,
+        postures, tallies, timeline,
     },
 };
 
@@ -159,14 +159,14 @@ async fn totals_count_each_kind(db: Database) {
     made[3].platform = Platform::Ipados;
     made[3].compliance = Status::Compliant;
     let store = kept(&db, made, "ada@example.com").await;
-    let mut all = read(&store, |c| devices::totals(c, &Filter::default())).await;
+    let mut all = read(&store, |c| tallies::totals(c, &Filter::default())).await;
     all.sort();
     assert_eq!(
         all,
         [(Platform::Ios, EnrollmentState::Pending, Status::Unknown, 3), (Platform::Ipados, EnrollmentState::Pending, Status::Compliant, 1)]
     );
     let filter = Filter { os: Some(Platform::Ipados), ..Filter::default() };
-    assert_eq!(read(&store, move |c| devices::totals(c, &filter)).await.len(), 1);
+    assert_eq!(read(&store, move |c| tallies::totals(c, &filter)).await.len(), 1);
 }
 
 async fn what_is_due_comes_in_order(db: Database) {

@@ -16,6 +16,7 @@ mod outages;
 mod policies;
 mod schema;
 mod settings;
+mod tallies;
 mod tokens;
 mod transactions;
 mod users;
