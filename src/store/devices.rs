@@ -1,6 +1,6 @@
 //! Devices, as the lists, the reports and the rules see them.
 
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 
 use super::{
     Conn, Error, Tx,
@@ -9,14 +9,14 @@ use super::{
     kept::{Kept, run_kept},
     page::{Page, PageRequest},
     parse,
-    schema::{device_finder, devices, users},
+    schema::{device_finder, devices, group_members, policies, policy_groups, users},
     tallies,
 };
 use crate::domain::{
     access::Decision,
     compliance::{Reason, Status},
     device::{EnrollmentState, Ownership, Platform},
-    id::{DeviceId, EnrollmentId, UserId},
+    id::{DeviceId, EnrollmentId, GroupId, PolicyId, UserId},
     time::Timestamp,
 };
 
@@ -77,6 +77,15 @@ impl Device {
     fn words(&self) -> String {
         let given = [self.serial.as_deref(), self.model.as_deref(), self.device_name.as_deref()].map(Option::unwrap_or_default);
         format!("{} {}", self.identifier, given.join(" ")).to_lowercase()
+    }
+
+    /// The codes of its reasons, each between two spaces.
+    fn codes(&self) -> Result<String, Error> {
+        if self.reasons == "[]" {
+            return Ok(String::new());
+        }
+        let codes: Vec<String> = self.reasons()?.into_iter().map(|reason| reason.code).collect();
+        Ok(format!(" {} ", codes.join(" ")))
     }
 
     /// A device that was just seen for the first time; nothing is known of it yet.
@@ -203,7 +212,25 @@ pub struct Filter {
     pub ownership: Option<Ownership>,
     /// Whose serial number, model, name or user's address contains this text.
     pub text: Option<String>,
+    /// Whose owner is in this group.
+    pub group: Option<GroupId>,
+    /// That this policy reaches.
+    pub policy: Option<PolicyId>,
+    /// With a reason of this code.
+    pub reason: Option<String>,
+    /// That were last seen on an earlier day than this one, or never.
+    pub seen_before: Option<Timestamp>,
 }
+
+impl Filter {
+    /// Whether only that is asked for which the tallies know.
+    fn is_tallied(&self) -> bool {
+        let Self { os: _, status: _, ownership: _, user, text, group, policy, reason, seen_before } = self;
+        user.is_none() && text.is_none() && group.is_none() && policy.is_none() && reason.is_none() && seen_before.is_none()
+    }
+}
+
+const DAY: i64 = 86_400_000;
 
 macro_rules! filtered {
     ($query:expr, $filter:expr) => {{
@@ -222,6 +249,24 @@ macro_rules! filtered {
         }
         if let Some(ownership) = $filter.ownership {
             query = query.filter(device_finder::ownership.eq(ownership));
+        }
+        if let Some(group) = $filter.group {
+            let members = group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id);
+            query = query.filter(device_finder::user_id.eq_any(members));
+        }
+        if let Some(policy) = $filter.policy {
+            let of_groups = policy_groups::table
+                .inner_join(group_members::table.on(group_members::group_id.eq(policy_groups::group_id)))
+                .filter(policy_groups::policy_id.eq(policy))
+                .select(group_members::user_id);
+            let for_everyone = policies::table.filter(policies::id.eq(policy).and(policies::is_for_everyone.eq(true)));
+            query = query.filter(exists(for_everyone).or(device_finder::user_id.eq_any(of_groups)));
+        }
+        if let Some(code) = &$filter.reason {
+            query = query.filter(device_finder::codes.like(super::contains(&format!(" {code} "))).escape('\\'));
+        }
+        if let Some(before) = $filter.seen_before {
+            query = query.filter(device_finder::seen_day.lt(before.millis().div_euclid(DAY)));
         }
         if let Some(text) = &$filter.text {
             query = query.filter(device_finder::words.like(super::contains(text)).escape('\\'));
@@ -246,9 +291,28 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<DeviceId>) -> Re
 /// How many devices the filter wants.
 fn count(conn: &mut Conn, filter: &Filter) -> Result<i64, Error> {
     match filter {
-        Filter { user: None, text: None, .. } => tallies::count(conn, filter),
-        _ => Ok(filtered!(device_finder::table.count(), filter).get_result(conn)?),
+        filter if filter.is_tallied() => tallies::count(conn, filter),
+        filter => Ok(filtered!(device_finder::table.count(), filter).get_result(conn)?),
     }
+}
+
+/// How many devices there are of each platform, state and verdict, among those that the filter wants.
+///
+/// # Errors
+/// Those of the database.
+pub fn totals(conn: &mut Conn, filter: &Filter) -> Result<Vec<(Platform, EnrollmentState, Status, i64)>, Error> {
+    use diesel::dsl::count_star;
+    if filter.is_tallied() {
+        return tallies::totals(conn, filter);
+    }
+    let kinds = (device_finder::platform, device_finder::state, device_finder::compliance);
+    let query = device_finder::table.group_by(kinds).select((
+        device_finder::platform,
+        device_finder::state,
+        device_finder::compliance,
+        count_star(),
+    ));
+    Ok(filtered!(query, filter).load(conn)?)
 }
 
 /// The same without counting all: one more than the limit if there are that many.
@@ -289,7 +353,8 @@ pub fn due_for_refresh(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Ve
 /// # Errors
 /// Those of the database.
 pub fn insert(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
-    diesel::insert_into(devices::table).values((device, devices::search.eq(device.words()))).execute(&mut **tx)?;
+    let found_by = (devices::search.eq(device.words()), devices::reason_codes.eq(device.codes()?));
+    diesel::insert_into(devices::table).values((device, found_by)).execute(&mut **tx)?;
     Ok(())
 }
 
@@ -300,7 +365,8 @@ pub fn insert(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
 pub fn update(tx: &mut Tx<'_>, device: &Device) -> Result<(), Error> {
     let seen: Option<Timestamp> = devices::table.filter(devices::id.eq(device.id)).select(devices::last_seen_at).first(&mut **tx)?;
     let device = Device { last_seen_at: seen.max(device.last_seen_at), ..device.clone() };
-    run_kept!(tx, diesel::update(devices::table.filter(devices::id.eq(device.id))).set((&device, devices::search.eq(device.words()))))?;
+    let found_by = (devices::search.eq(device.words()), devices::reason_codes.eq(device.codes()?));
+    run_kept!(tx, diesel::update(devices::table.filter(devices::id.eq(device.id))).set((&device, found_by)))?;
     Ok(())
 }
 

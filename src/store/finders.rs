@@ -10,7 +10,8 @@ macro_rules! lost_devices {
         "SELECT devices.id FROM devices JOIN users ON users.id = devices.user_id \
          LEFT JOIN device_finder AS f ON f.device_id = devices.id \
          WHERE f.device_id IS NULL OR f.user_id <> devices.user_id OR f.platform <> devices.platform OR f.ownership <> devices.ownership \
-            OR f.state <> devices.state OR f.compliance <> devices.compliance OR f.words <> devices.search || '\n' || users.email"
+            OR f.state <> devices.state OR f.compliance <> devices.compliance OR f.words <> devices.search || '\n' || users.email \
+            OR f.codes <> devices.reason_codes OR f.seen_day <> coalesce(devices.last_seen_at, 0) / 86400000"
     };
 }
 
@@ -50,8 +51,9 @@ pub fn mend(tx: &mut Tx<'_>) -> Result<(), Error> {
     }
     tx.run(concat!("DELETE FROM device_finder WHERE device_id IN (", lost_devices!(), ")"))?;
     tx.run(
-        "INSERT INTO device_finder (device_id, user_id, platform, ownership, state, compliance, words) \
-         SELECT devices.id, user_id, platform, ownership, devices.state, compliance, search || '\n' || email \
+        "INSERT INTO device_finder (device_id, user_id, platform, ownership, state, compliance, words, codes, seen_day) \
+         SELECT devices.id, user_id, platform, ownership, devices.state, compliance, search || '\n' || email, reason_codes, \
+            coalesce(last_seen_at, 0) / 86400000 \
          FROM devices JOIN users ON users.id = devices.user_id WHERE devices.id NOT IN (SELECT device_id FROM device_finder)",
     )?;
     tx.run(concat!("DELETE FROM user_finder WHERE user_id IN (", lost_users!(), ")"))?;

@@ -102,6 +102,14 @@ pub fn list(conn: &mut Conn, page: PageRequest<PolicyId>) -> Result<Page<Policy>
     Ok(Page::cut(items, page.limit, total, |policy: &Policy| policy.id))
 }
 
+/// The policies by name.
+///
+/// # Errors
+/// Those of the database.
+pub fn names(conn: &mut Conn) -> Result<Vec<(PolicyId, String)>, Error> {
+    Ok(policies::table.order(policies::name.asc()).select((policies::id, policies::name)).load(conn)?)
+}
+
 /// Every policy with its groups, oldest first.
 ///
 /// # Errors

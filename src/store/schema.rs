@@ -126,6 +126,7 @@ diesel::table! {
         enrolled_at -> Nullable<BigInt>,
         created_at -> BigInt,
         search -> Text,
+        reason_codes -> Text,
     }
 }
 
@@ -148,6 +149,8 @@ diesel::table! {
         state -> Text,
         compliance -> Text,
         words -> Text,
+        codes -> Text,
+        seen_day -> BigInt,
     }
 }
 

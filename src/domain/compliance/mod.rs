@@ -45,6 +45,27 @@ pub const LOG_HOURS: i64 = 24;
 const BROKEN: [&str; 7] =
     ["compromised", "passcode_missing", "passcode_too_weak", "not_encrypted", "os_outdated", "mail_not_managed", "silent"];
 
+/// Every code of a reason, with what it means in a few words.
+pub const CODES: [(&str, &str); 17] = [
+    ("compromised", "jailbroken or rooted"),
+    ("passcode_missing", "no passcode"),
+    ("passcode_too_weak", "passcode too weak"),
+    ("not_encrypted", "not encrypted"),
+    ("os_outdated", "system too old"),
+    ("mail_not_managed", "mail account not managed"),
+    ("silent", "silent for too long"),
+    ("compromise_not_reported", "rooted or not: not reported"),
+    ("passcode_not_reported", "passcode not reported"),
+    ("policy_not_installed", "passcode rules not seen"),
+    ("policy_outdated", "passcode rules outdated"),
+    ("encryption_not_reported", "encryption not reported"),
+    ("os_not_reported", "system version not reported"),
+    ("mail_not_reported", "mail account not reported"),
+    ("not_enrolled", "enrollment not complete"),
+    ("wipe_ordered", "a wipe was ordered"),
+    ("retired", "no longer managed"),
+];
+
 /// Whether the code of a reason says that a rule is broken.
 #[must_use]
 pub fn is_broken(code: &str) -> bool {

@@ -20,11 +20,11 @@ use crate::{
         user::Permission,
     },
     http::extract::caller::Caller,
-    service::{App, Error},
+    service::{App, Error, report::WantedDevices},
     store::{
         self,
         commands::{self, QueuedCommand},
-        devices::{self as rows, Device, StatusFilter},
+        devices::{self as rows, Device},
         page::Page,
         policies, postures,
         timeline::{self, DeviceEvent},
@@ -125,6 +125,14 @@ pub struct DeviceQuery {
     pub ownership: Option<String>,
     /// Part of serial number, model, name or the user's address.
     pub q: Option<String>,
+    /// Identifier of a group that the owner is in.
+    pub group: Option<String>,
+    /// Identifier of a policy that reaches the device.
+    pub policy: Option<String>,
+    /// Code of a reason that the device has.
+    pub reason: Option<String>,
+    /// Days, 1 to 365, for which the device has not been seen.
+    pub unseen_days: Option<String>,
     /// Items on a page, 1 to 200.
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
@@ -136,33 +144,28 @@ impl DeviceQuery {
     ///
     /// # Errors
     /// A word is not known.
-    pub fn filter(&self) -> Result<rows::Filter, Error> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        Ok(rows::Filter {
-            os: paging::optional("os", self.os.as_deref())?,
-            status: given(&self.status).map(|word| status_filter(&word)).transpose()?,
-            user: paging::optional("user", self.user.as_deref())?,
-            ownership: paging::optional("ownership", self.ownership.as_deref())?,
-            text: paging::text("q", self.q.clone())?,
-        })
+    pub fn filter(self, now: Timestamp) -> Result<rows::Filter, Error> {
+        WantedDevices {
+            os: self.os,
+            status: self.status,
+            user: self.user,
+            ownership: self.ownership,
+            q: self.q,
+            group: self.group,
+            policy: self.policy,
+            reason: self.reason,
+            unseen_days: self.unseen_days,
+        }
+        .filter(now)
     }
-}
-
-fn status_filter(word: &str) -> Result<StatusFilter, Error> {
-    if let Ok(status) = word.parse::<Status>() {
-        return Ok(StatusFilter::Compliance(status));
-    }
-    word.parse::<EnrollmentState>().map(StatusFilter::Enrollment).map_err(|why| {
-        let verdicts = Status::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
-        Error::invalid("status", format!("{why}, {verdicts}"))
-    })
 }
 
 /// Lists devices.
 #[utoipa::path(get, path = "/api/v1/devices", params(DeviceQuery), responses((status = 200, body = Page<DeviceView>), (status = 400, body = Problem)), tag = "devices", security(("token" = [])))]
 pub async fn list_devices(caller: Caller, app: web::Data<App>, query: Query<DeviceQuery>) -> Result<web::Json<Page<DeviceView>>, ApiError> {
     caller.must(Permission::Read)?;
-    let (filter, page) = (query.filter()?, paging::page(query.limit, query.cursor.as_deref())?);
+    let page = paging::page(query.limit, query.cursor.as_deref())?;
+    let filter = query.into_inner().filter(app.now())?;
     let page = app
         .read(move |conn| {
             let page = rows::list(conn, &filter, page)?;

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    devices::{DeviceQuery, DeviceView},
+    devices::DeviceView,
     error::{ApiError, Problem},
 };
 use crate::{
     domain::{id::DeviceId, time::Timestamp, user::Permission},
     http::extract::caller::Caller,
-    service::{App, Error, report::Totals},
+    service::{App, Error, report::{Totals, WantedDevices}},
     store::{
         self,
         devices::{self, Filter},
@@ -30,6 +30,16 @@ pub struct ReportQuery {
     os: Option<String>,
     /// A verdict, or a state of enrollment.
     status: Option<String>,
+    /// `company` or `personal`.
+    ownership: Option<String>,
+    /// Identifier of a group that the owner is in.
+    group: Option<String>,
+    /// Identifier of a policy that reaches the device.
+    policy: Option<String>,
+    /// Code of a reason that the device has.
+    reason: Option<String>,
+    /// Days, 1 to 365, for which the device has not been seen.
+    unseen_days: Option<String>,
     /// `json` or `csv`.
     format: Option<String>,
     /// Items on a page of JSON, 1 to 200; CSV always has all.
@@ -58,7 +68,17 @@ pub struct ReportView {
 pub async fn compliance_report(caller: Caller, app: web::Data<App>, query: Query<ReportQuery>) -> Result<HttpResponse, ApiError> {
     caller.must(Permission::Read)?;
     let query = query.into_inner();
-    let filter = DeviceQuery { os: query.os, status: query.status, ..DeviceQuery::default() }.filter()?;
+    let wanted = WantedDevices {
+        os: query.os,
+        status: query.status,
+        ownership: query.ownership,
+        group: query.group,
+        policy: query.policy,
+        reason: query.reason,
+        unseen_days: query.unseen_days,
+        ..WantedDevices::default()
+    };
+    let filter = wanted.filter(app.now())?;
     match query.format.as_deref() {
         None | Some("json" | "") => {
             let page = super::paging::page(query.limit, query.cursor.as_deref())?;

@@ -16,11 +16,11 @@ use crate::{
         user::Permission,
     },
     http::{
-        api::{devices::DeviceQuery, paging},
+        api::paging,
         extract::admin::Admin,
         problem::Problem,
     },
-    service::Error,
+    service::{Error, report::WantedDevices},
     store::{
         self,
         devices::{self, Device},
@@ -45,6 +45,14 @@ pub struct ListQuery {
     #[serde(default)]
     pub(super) q: String,
     #[serde(default)]
+    pub(super) group: String,
+    #[serde(default)]
+    pub(super) policy: String,
+    #[serde(default)]
+    pub(super) reason: String,
+    #[serde(default)]
+    pub(super) unseen_days: String,
+    #[serde(default)]
     pub(super) cursor: String,
     #[serde(default)]
     pub(super) done: String,
@@ -55,22 +63,39 @@ impl ListQuery {
     ///
     /// # Errors
     /// A word is none that the filter knows.
-    pub(super) fn filter(&self) -> Result<devices::Filter, Error> {
+    pub(super) fn filter(&self, now: Timestamp) -> Result<devices::Filter, Error> {
+        self.wanted().filter(now)
+    }
+
+    /// Which devices are asked for.
+    pub(super) fn wanted(&self) -> WantedDevices {
         let given = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let query = DeviceQuery {
+        WantedDevices {
             os: given(&self.os),
             status: given(&self.status),
             user: given(&self.user),
             ownership: given(&self.ownership),
             q: given(&self.q),
-            ..DeviceQuery::default()
-        };
-        query.filter()
+            group: given(&self.group),
+            policy: given(&self.policy),
+            reason: given(&self.reason),
+            unseen_days: given(&self.unseen_days),
+        }
     }
 
     /// The filter as it is written into an address, without the cursor.
     pub(super) fn address(&self) -> String {
-        let fields = [("os", &self.os), ("status", &self.status), ("ownership", &self.ownership), ("user", &self.user), ("q", &self.q)];
+        let fields = [
+            ("os", &self.os),
+            ("status", &self.status),
+            ("ownership", &self.ownership),
+            ("user", &self.user),
+            ("q", &self.q),
+            ("group", &self.group),
+            ("policy", &self.policy),
+            ("reason", &self.reason),
+            ("unseen_days", &self.unseen_days),
+        ];
         let mut writer = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
             writer.append_pair(name, value);
@@ -181,7 +206,7 @@ struct DevicesView {
 
 /// `GET /console/devices`
 pub async fn get_devices(admin: Admin, query: web::Query<ListQuery>) -> Result<HttpResponse, Problem> {
-    let (filter, page) = (query.filter()?, paging::page(Some(ROWS), Some(&query.cursor))?);
+    let (filter, page) = (query.filter(admin.app.now())?, paging::page(Some(ROWS), Some(&query.cursor))?);
     let now = admin.app.now();
     let (page, owner) = admin
         .app

@@ -5,25 +5,28 @@ use serde::Serialize;
 
 use super::{
     device_list::{Choices, ListQuery, Row},
+    field::Field,
     frame::Frame,
     picture::{self, Bar},
     show::{self, Badge, When},
 };
 use crate::{
     domain::{
-        compliance::Status,
+        compliance::{CODES, Status},
         device::{EnrollmentState, Platform},
+        id::{GroupId, PolicyId},
     },
     http::{
         api::{paging, reports::csv_report},
         extract::admin::Admin,
         problem::Problem,
+        prose::sentence,
     },
     service::{Error, report::Totals},
     store::{
         self,
         devices::{self, Filter},
-        tallies,
+        groups, policies, tallies,
     },
 };
 
@@ -41,6 +44,7 @@ struct Number {
 #[derive(Debug, Serialize)]
 struct ReportView {
     choices: Choices,
+    more: Vec<Field>,
     generated: When,
     devices: i64,
     by_status: Vec<Number>,
@@ -56,17 +60,21 @@ struct ReportView {
 /// `GET /console/report`
 pub async fn get_report(admin: Admin, query: web::Query<ListQuery>) -> Result<HttpResponse, Problem> {
     let query = ListQuery { user: String::new(), q: String::new(), ..query.into_inner() };
-    let (filter, page) = (query.filter()?, paging::page(Some(ROWS), Some(&query.cursor))?);
+    let (filter, page) = (query.filter(admin.app.now())?, paging::page(Some(ROWS), Some(&query.cursor))?);
     let summary = admin.app.summarize(filter.clone()).await?;
-    let (page, rows) = admin
+    let (page, rows, groups, policies) = admin
         .app
-        .read(move |conn| Ok::<_, Error>((devices::list(conn, &filter, page)?, tallies::totals(conn, &Filter::default())?)))
+        .read(move |conn| {
+            let (page, rows) = (devices::list(conn, &filter, page)?, tallies::totals(conn, &Filter::default())?);
+            Ok::<_, Error>((page, rows, groups::all(conn)?, policies::names(conn)?))
+        })
         .await?;
     let now = admin.app.now();
     let address = query.address();
     let items = page.items.into_iter().map(|(device, email)| Row::of(device, email, now)).collect::<Result<_, store::Error>>();
     let view = ReportView {
         choices: Choices::of(&query),
+        more: more_filters(&query, groups, policies),
         generated: When::new(summary.generated_at, now),
         devices: summary.totals.devices,
         by_status: by_status(&summary.totals),
@@ -83,8 +91,20 @@ pub async fn get_report(admin: Admin, query: web::Query<ListQuery>) -> Result<Ht
 
 /// `GET /console/report.csv`
 pub async fn get_csv(admin: Admin, query: web::Query<ListQuery>) -> Result<HttpResponse, Problem> {
-    let filter = ListQuery { user: String::new(), q: String::new(), ..query.into_inner() }.filter()?;
+    let filter = ListQuery { user: String::new(), q: String::new(), ..query.into_inner() }.filter(admin.app.now())?;
     Ok(csv_report(admin.app, filter))
+}
+
+/// The filters that only the report has.
+fn more_filters(query: &ListQuery, groups: Vec<(GroupId, String)>, policies: Vec<(PolicyId, String)>) -> Vec<Field> {
+    let all = || std::iter::once((String::new(), "All".to_owned()));
+    let reasons = CODES.iter().map(|(code, text)| ((*code).to_owned(), sentence(text).trim_end_matches('.').to_owned()));
+    vec![
+        Field::choice("group", "Group", &query.group, all().chain(groups.into_iter().map(|(id, name)| (id.to_string(), name)))),
+        Field::choice("policy", "Policy", &query.policy, all().chain(policies.into_iter().map(|(id, name)| (id.to_string(), name)))),
+        Field::choice("reason", "Reason", &query.reason, all().chain(reasons)),
+        Field::number("unseen_days", "Not seen for days", query.unseen_days.as_str(), (1, 365)),
+    ]
 }
 
 fn by_status(totals: &Totals) -> Vec<Number> {
