@@ -99,6 +99,8 @@ uuid_id! {
     DeliveryId,
     /// Many users at once.
     ImportId,
+    /// A view of the compliance report that somebody saved.
+    SavedReportId,
     /// A change on its way to the devices that it concerns.
     RolloutId,
 }

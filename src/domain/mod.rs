@@ -19,6 +19,7 @@ pub mod reach;
 pub mod retry;
 pub mod rights;
 pub mod roster;
+pub mod schedule;
 pub mod sign_in;
 pub mod time;
 pub mod user;

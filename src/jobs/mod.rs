@@ -182,6 +182,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     app.fold_tallies().await?;
     app.watch_push_certificate().await?;
     app.hasten_mails().await?;
+    app.mail_due_reports().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))
 }

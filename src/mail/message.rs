@@ -56,6 +56,25 @@ pub enum Template {
         /// Where the person sees their devices.
         link: String,
     },
+    /// Brings a view of the compliance report.
+    Report {
+        /// The organization's name.
+        organization: String,
+        /// What the view is called.
+        report: String,
+        /// When it was counted, as a date.
+        counted: String,
+        /// How many devices it shows.
+        devices: i64,
+        /// The same by status.
+        numbers: Vec<Number>,
+        /// The first of them.
+        lines: Vec<Line>,
+        /// There are more than those.
+        has_more: bool,
+        /// Where all of them are.
+        link: String,
+    },
     /// Shows an administrator that mail arrives.
     Test {
         /// The organization's name.
@@ -63,6 +82,28 @@ pub enum Template {
         /// The portal's host.
         host: String,
     },
+}
+
+/// How many devices there are of one status.
+#[derive(Debug, Clone, Serialize)]
+pub struct Number {
+    /// The status.
+    pub word: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// One device of a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// What it is called.
+    pub name: String,
+    /// Its owner's address.
+    pub email: String,
+    /// Its verdict.
+    pub status: String,
+    /// Why, where there is a reason.
+    pub why: String,
 }
 
 /// What is wrong with a device, and how it is mended.
@@ -82,6 +123,7 @@ impl Template {
             Self::Invitation { .. } => "invitation",
             Self::Code { .. } => "code",
             Self::Compliance { .. } => "compliance",
+            Self::Report { .. } => "report",
             Self::Test { .. } => "test",
         }
     }
@@ -181,7 +223,7 @@ static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
             register_html(&mut templates, concat!($mail, "/html"), include_str!(concat!("templates/", $mail, "/body.html.hbs")));
         )+ };
     }
-    register!("invitation", "code", "compliance", "test");
+    register!("invitation", "code", "compliance", "report", "test");
     templates
 });
 

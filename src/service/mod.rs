@@ -50,6 +50,7 @@ pub mod retire;
 pub mod retry;
 pub mod revocation;
 pub mod rollout;
+pub mod saved_report;
 pub mod secrets;
 pub mod seen;
 pub mod settings;

@@ -49,6 +49,27 @@ pub struct WantedDevices {
 }
 
 impl WantedDevices {
+    /// The same as it stands behind the question mark of an address.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let fields = [
+            ("os", &self.os),
+            ("status", &self.status),
+            ("ownership", &self.ownership),
+            ("user", &self.user),
+            ("q", &self.q),
+            ("group", &self.group),
+            ("policy", &self.policy),
+            ("reason", &self.reason),
+            ("unseen_days", &self.unseen_days),
+        ];
+        let mut writer = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in fields.into_iter().filter_map(|(name, value)| given(value.as_deref()).map(|value| (name, value))) {
+            writer.append_pair(name, value);
+        }
+        writer.finish()
+    }
+
     /// The filter that finds them.
     ///
     /// # Errors

@@ -46,6 +46,7 @@ pub mod postures;
 pub mod push_certificates;
 pub mod refill;
 pub mod rollouts;
+pub mod saved_reports;
 #[allow(missing_docs, reason = "the macros write items without docs")]
 pub mod schema;
 pub mod sessions;

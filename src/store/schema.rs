@@ -463,6 +463,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    saved_reports (id) {
+        id -> Binary,
+        name -> Text,
+        wanted -> Text,
+        every -> Nullable<Text>,
+        recipients -> Text,
+        created_by -> Text,
+        created_at -> BigInt,
+        last_sent_at -> Nullable<BigInt>,
+        next_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     ladders (device_id) {
         device_id -> Binary,
         since -> BigInt,
@@ -575,5 +589,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     imports,
     import_lines,
     rollouts,
+    saved_reports,
     ladders
 );

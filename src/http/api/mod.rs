@@ -21,6 +21,7 @@ pub mod preview;
 pub mod push_certificate;
 pub mod reports;
 pub mod rollouts;
+pub mod saved_reports;
 pub mod settings;
 pub mod users;
 pub mod webhooks;
@@ -74,6 +75,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
             .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
+            .service(resource("/reports/saved").get(saved_reports::list_saved_reports).post(saved_reports::save_report))
+            .service(resource("/reports/saved/{id}").delete(saved_reports::delete_saved_report))
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
             .service(

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     domain::{id::DeviceId, time::Timestamp, user::Permission},
     http::extract::caller::Caller,
-    service::{App, Error, report::{Totals, WantedDevices}},
+    service::{
+        App, Error,
+        report::{Totals, WantedDevices},
+    },
     store::{
         self,
         devices::{self, Filter},

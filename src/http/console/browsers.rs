@@ -109,7 +109,8 @@ impl BrowsersForm {
 /// `GET /console/browsers`
 pub async fn get_browsers(admin: Admin, query: web::Query<BrowsersQuery>) -> Result<HttpResponse, Problem> {
     let settings = admin.app.settings().await?;
-    let done = (query.done == "saved").then_some("The settings were saved. They hold for browsers that are enrolled already from their next use on.");
+    let done = (query.done == "saved")
+        .then_some("The settings were saved. They hold for browsers that are enrolled already from their next use on.");
     let frame = frame(&admin).done(done);
     show(&admin, frame, StatusCode::OK, &BrowsersForm::from(&settings), Vec::new(), None).await
 }
@@ -163,8 +164,9 @@ async fn show(
     let limit = |name, label, value: &str| Field::number(name, label, value, (1, MOST_DEVICES)).hint("Empty for no limit.");
     let view = BrowsersView {
         switches: vec![
-            Field::tick("enabled", "Enroll browsers (authentication of people who follow protected links)", !form.enabled.is_empty())
-                .hint("Whoever follows a protected link or asks for a file in a browser that is not known is asked for their address and a code."),
+            Field::tick("enabled", "Enroll browsers (authentication of people who follow protected links)", !form.enabled.is_empty()).hint(
+                "Whoever follows a protected link or asks for a file in a browser that is not known is asked for their address and a code.",
+            ),
             Field::number("days", "Days for which an enrollment lasts without being used", form.days.clone(), (*DAYS.start(), *DAYS.end()))
                 .required()
                 .hint("1 to 365. Each use renews it, so most people enroll once.")

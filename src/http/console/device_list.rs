@@ -15,11 +15,7 @@ use crate::{
         time::Timestamp,
         user::Permission,
     },
-    http::{
-        api::paging,
-        extract::admin::Admin,
-        problem::Problem,
-    },
+    http::{api::paging, extract::admin::Admin, problem::Problem},
     service::{Error, report::WantedDevices},
     store::{
         self,
@@ -85,22 +81,7 @@ impl ListQuery {
 
     /// The filter as it is written into an address, without the cursor.
     pub(super) fn address(&self) -> String {
-        let fields = [
-            ("os", &self.os),
-            ("status", &self.status),
-            ("ownership", &self.ownership),
-            ("user", &self.user),
-            ("q", &self.q),
-            ("group", &self.group),
-            ("policy", &self.policy),
-            ("reason", &self.reason),
-            ("unseen_days", &self.unseen_days),
-        ];
-        let mut writer = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
-            writer.append_pair(name, value);
-        }
-        writer.finish()
+        self.wanted().address()
     }
 }
 

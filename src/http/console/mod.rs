@@ -43,6 +43,7 @@ mod policy_words;
 mod progress;
 mod push;
 mod report;
+mod saved_reports;
 mod session;
 mod settings;
 mod setup;
@@ -137,6 +138,8 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/policies/{id}/delete", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_delete), policy::post_delete)),
     look("/console/report", Read, |at| seen(at, report::get_report)),
     look("/console/report.csv", Read, |at| seen(at, report::get_csv)),
+    both("/console/report/saved", Read, ManagePolicies, |at| sent(seen(at, saved_reports::get_saved), saved_reports::post_saved)),
+    send("/console/report/forget", ManagePolicies, |at| sent(at, saved_reports::post_forget)),
     own(both("/console/password", Read, Read, |at| sent(seen(at, account::get_password), account::post_password))),
     own(look("/console/account", Read, |at| seen(at, account::get_account))),
     own(send("/console/account/sessions/{id}/end", Read, |at| sent(at, account::post_end_session))),

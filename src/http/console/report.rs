@@ -55,6 +55,7 @@ struct ReportView {
     total: i64,
     next: Option<String>,
     csv: String,
+    save: String,
 }
 
 /// `GET /console/report`
@@ -84,6 +85,7 @@ pub async fn get_report(admin: Admin, query: web::Query<ListQuery>) -> Result<Ht
         rows: items.map_err(Error::from)?,
         total: page.total,
         next: page.next_cursor.map(|cursor| format!("?{address}&cursor={cursor}")),
+        save: format!("/console/report/saved?{address}"),
         csv: format!("/console/report.csv?{address}"),
     };
     Ok(Frame::new(&admin, "/console/report", "Compliance report").wide().show(&admin, "console/report", &view))

@@ -6,6 +6,7 @@ mod groups;
 mod ladder;
 mod manners;
 mod policies;
+mod reports;
 mod roles;
 mod settings;
 mod users;

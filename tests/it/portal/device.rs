@@ -83,10 +83,9 @@ async fn a_person_sees_what_is_known_and_what_was_done_and_has_the_device_checke
     assert_eq!((asked.status.as_u16(), asked.header("location")), (303, format!("/devices/{device}?done=asked").as_str()));
     let page = ada.get(&stage, &format!("/devices/{device}?done=asked")).await.body;
     assert!(page.contains("The device is being asked") && page.contains("The owner asked for a new check."), "{page}");
-    let waiting = store::write_once(&stage.url, |tx| {
-        enlist::store::schema::commands::table.count().get_result::<i64>(&mut **tx).map_err(store::Error::from)
-    })
-    .unwrap();
+    let waiting =
+        store::write_once(&stage.url, |tx| store::schema::commands::table.count().get_result::<i64>(&mut **tx).map_err(store::Error::from))
+            .unwrap();
     assert_eq!(waiting, 3, "what compliance depends on is asked");
     // Of a stranger it is as if there were none.
     let mut eve = Person::with(IPHONE);
