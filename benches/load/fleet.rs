@@ -45,6 +45,8 @@ pub struct Member {
     pub token_update: Request,
     /// An idle poll, signed.
     pub idle: Request,
+    /// What a proxy asks the gate about this device.
+    pub gate: Request,
 }
 
 impl Candidate {
@@ -77,10 +79,19 @@ impl Candidate {
         let mut device = Device::new(self.model, Passcode::Strong, false)?;
         device.enroll(self.profile, self.mdm.clone(), certificate, anchors.to_vec());
         let empty = Request::new("GET", "/", &[], b"");
-        let mut member = Member { device, identity, mdm: self.mdm, authenticate: empty.clone(), token_update: empty.clone(), idle: empty };
+        let mut member = Member {
+            device,
+            identity,
+            mdm: self.mdm,
+            authenticate: empty.clone(),
+            token_update: empty.clone(),
+            idle: empty.clone(),
+            gate: empty,
+        };
         member.authenticate = member.check_in("Authenticate", member.authenticate_keys())?;
         member.token_update = member.check_in("TokenUpdate", member.token_update_keys())?;
         member.idle = member.signed(false, dictionary([("Status", "Idle".into())]))?;
+        member.gate = member.asked_by_a_proxy()?;
         Ok(member)
     }
 }
@@ -118,6 +129,22 @@ impl Member {
         keys.insert("MessageType".into(), message.into());
         keys.insert("Topic".into(), self.mdm.topic.clone().into());
         self.signed(true, keys)
+    }
+
+    /// A request to the gate as a proxy sends it, with the certificate of RFC 9440.
+    fn asked_by_a_proxy(&self) -> anyhow::Result<Request> {
+        let certificate = format!(":{}:", STANDARD.encode(self.identity.certificate.to_der()?));
+        let headers = [
+            ("Client-Cert", certificate.as_str()),
+            ("X-Forwarded-Method", "GET"),
+            ("X-Forwarded-Uri", "/mail/inbox?page=2"),
+            ("X-Forwarded-Host", "app.example.com"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-For", "192.0.2.7"),
+            ("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile Safari/604.1"),
+            ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+        ];
+        Ok(Request::new("GET", "/gate/v1/check", &headers, b""))
     }
 
     /// Does what a command asks and gives the answer, signed.

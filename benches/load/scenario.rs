@@ -17,6 +17,8 @@ use crate::{
 
 /// What `DeviceInformation` asks for here.
 const QUERIES: [&str; 8] = ["DeviceName", "OSVersion", "BuildVersion", "ModelName", "Model", "ProductName", "SerialNumber", "IsSupervised"];
+/// Connections that a proxy holds to the gate.
+const GATE_CONNECTIONS: usize = 32;
 /// Sessions after which no device has anything left to do.
 const SESSIONS: usize = 20;
 
@@ -67,6 +69,7 @@ impl Stage<'_> {
         drop(enrollments);
         self.obey_everything(&mut members).await?;
         self.poll(&members).await?;
+        self.ask_gate(&members).await?;
         self.command("(c) Idle, DeviceInformation, Acknowledged", "device_information", &api, &mut members).await?;
         self.command("(c′) Idle, SecurityInfo, Acknowledged", "security_info", &api, &mut members).await
     }
@@ -116,6 +119,19 @@ impl Stage<'_> {
         let mut sum = Sum::default();
         self.measure(&mut sum, &polls, false).await?;
         self.note("(b) Idle, nothing to do", sum)
+    }
+
+    /// A proxy asks about everybody, again and again, after it has asked about each once.
+    async fn ask_gate(&mut self, members: &[Member]) -> anyhow::Result<()> {
+        let once: Vec<_> = members.iter().map(|member| vec![&member.gate]).collect();
+        let usual = self.target;
+        self.target.connections = usual.connections.min(GATE_CONNECTIONS);
+        self.target.drive(&once, false).await?;
+        let asked: Vec<_> = (0..self.size.polls).flat_map(|_| members.iter().map(|member| vec![&member.gate])).collect();
+        let mut sum = Sum::default();
+        self.measure(&mut sum, &asked, false).await?;
+        self.target = usual;
+        self.note("(g) Gate, known devices", sum)
     }
 
     /// Everybody polls, gets a command, acknowledges it, and is told that this was all.

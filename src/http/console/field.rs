@@ -19,7 +19,7 @@ pub struct Field {
     name: &'static str,
     label: &'static str,
     hint: &'static str,
-    /// `text`, `email`, `number`, `password`, `tick` or `choice`.
+    /// `text`, `email`, `number`, `password`, `date`, `tick` or `choice`.
     kind: &'static str,
     is_tick: bool,
     is_choice: bool,
@@ -58,6 +58,12 @@ impl Field {
     #[must_use]
     pub fn number(name: &'static str, label: &'static str, value: impl Into<String>, (least, most): (u16, u16)) -> Self {
         Self { kind: "number", is_number: true, least, most, ..Self::text(name, label, value) }
+    }
+
+    /// A day.
+    #[must_use]
+    pub fn date(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        Self { kind: "date", longest: 10, ..Self::text(name, label, value) }
     }
 
     /// Something that is so or not.

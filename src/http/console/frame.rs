@@ -73,6 +73,7 @@ const NAVIGATION: &[(&str, &[EntryText])] = &[
             ("/console/devices", "Devices", Permission::Read),
             ("/console/report", "Compliance report", Permission::Read),
             ("/console/policies", "Policies", Permission::Read),
+            ("/console/access", "Access rules", Permission::Read),
         ],
     ),
     (

@@ -17,6 +17,8 @@ use crate::domain::user::Permission::{
     self, ManagePolicies, ManageRoles, ManageSettings, ManageUsers, Read, ReadAudit, SupportDevices, WipeFully, WipeSelectively,
 };
 
+mod access;
+mod access_rows;
 mod account;
 mod audit;
 mod browsers;
@@ -26,6 +28,7 @@ mod device;
 mod device_list;
 mod device_policy;
 mod domains;
+mod exception;
 mod field;
 mod frame;
 mod group;
@@ -100,6 +103,10 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/devices/{id}/commands/{command}", Read, |at| seen(at, device::get_command)),
     send("/console/devices/{id}/commands/{command}/approve", WipeSelectively, |at| sent(at, orders::post_approve)),
     send("/console/devices/{id}/commands/{command}/cancel", WipeSelectively, |at| sent(at, orders::post_cancel)),
+    both("/console/devices/{id}/exception", ManagePolicies, ManagePolicies, |at| {
+        sent(seen(at, exception::get_exception), exception::post_exception)
+    }),
+    send("/console/devices/{id}/exception/end", ManagePolicies, |at| sent(at, exception::post_end)),
     send("/console/devices/{id}/refresh", SupportDevices, |at| sent(at, orders::post_refresh)),
     both("/console/devices/{id}/lock", SupportDevices, SupportDevices, |at| sent(seen(at, orders::get_lock), orders::post_lock)),
     both("/console/devices/{id}/clear-passcode", SupportDevices, SupportDevices, |at| {
@@ -136,6 +143,7 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/policies/new", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_new), policy::post_new)),
     both("/console/policies/{id}", Read, ManagePolicies, |at| sent(seen(at, policy::get_policy), policy::post_policy)),
     both("/console/policies/{id}/delete", ManagePolicies, ManagePolicies, |at| sent(seen(at, policy::get_delete), policy::post_delete)),
+    both("/console/access", Read, ManagePolicies, |at| sent(seen(at, access::get_access), access::post_access)),
     look("/console/report", Read, |at| seen(at, report::get_report)),
     look("/console/report.csv", Read, |at| seen(at, report::get_csv)),
     both("/console/report/saved", Read, ManagePolicies, |at| sent(seen(at, saved_reports::get_saved), saved_reports::post_saved)),

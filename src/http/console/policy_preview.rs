@@ -46,6 +46,9 @@ impl PreviewPart {
         say(found.newly_in_grace, "device", "of those would have time to mend it");
         say(found.newly_compliant, "device", "would become compliant");
         say(found.newly_allowed_devices, "device", "would get access");
+        if points.is_empty() && !found.changes.is_empty() {
+            points.push("Some devices would be kept out in another way".to_owned());
+        }
         let has_more = found.is_cut || found.changes.len() > MOST_SHOWN;
         Self {
             affected: count(found.devices_affected, "device"),

@@ -131,6 +131,10 @@ async fn other_access_rules_are_tried_before_they_hold(db: Database) {
     assert_eq!((&found["newly_allowed_devices"], &found["newly_blocked"]["devices"]), (&json!(1), &json!(0)), "{found}");
     assert_eq!(found["changes"][0]["access_after"], "allow", "{found}");
     assert_eq!(admin.device(&id(&device)).await["access"], "block", "nothing was saved");
+    let clerk = Clerk::with_role(&app, enlist::domain::user::Role::Administrator).await;
+    let form = clerk.look("/console/access").await;
+    let tried = clerk.submit(&form, "/console/access", &[("preview", "yes"), ("noncompliant_devices", "quarantine")]).await.expect(200);
+    tried.says("Nothing was saved yet").says("kept out in another way").says("Quarantined");
     admin.put("/access-rules", &rules).await.expect(200);
     app.work().await;
     assert_eq!(admin.device(&id(&device)).await["access"], "allow");

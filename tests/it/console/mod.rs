@@ -1,5 +1,6 @@
 //! The console as a person at it meets it.
 
+mod access;
 mod devices;
 mod groups;
 mod guard;

@@ -3,6 +3,8 @@
 mod access;
 mod door;
 mod outage;
+mod proxy;
+mod recipes;
 mod servers;
 
 use std::time::{Duration, Instant};

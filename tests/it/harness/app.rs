@@ -65,15 +65,15 @@ impl TestApp {
 
     /// A server on this database, with something out of the ordinary.
     pub async fn start_with(database: Database, setup: Setup) -> Self {
-        Self::start_on(Arc::new(database), setup).await
+        Self::start_on(Arc::new(database), setup, None).await
     }
 
     /// Another server on the database of this one.
     pub async fn start_beside(&self, setup: Setup) -> Self {
-        Self::start_on(Arc::clone(&self.database), setup).await
+        Self::start_on(Arc::clone(&self.database), setup, Some(self.tokens.clone())).await
     }
 
-    async fn start_on(database: Arc<Database>, setup: Setup) -> Self {
+    async fn start_on(database: Arc<Database>, setup: Setup, tokens: Option<[String; 3]>) -> Self {
         let folder = TempFolder::new("server");
         Authorities::get().put(&folder.path().join("secret.key"), &database.url());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,7 +95,10 @@ impl TestApp {
         let server = public_server(&Shared::new(Arc::clone(&app), &config), &config, listener, app.now()).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        let tokens = [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await];
+        let tokens = match tokens {
+            Some(tokens) => tokens,
+            None => [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await],
+        };
         Self { app, clock, database, tokens, address, folder, handle }
     }
 
