@@ -31,8 +31,8 @@ impl Scope {
     #[must_use]
     pub fn touches(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Groups(these), Self::Groups(those)) => these.iter().any(|group| those.contains(group)),
-            (Self::Users(these), Self::Users(those)) => these.iter().any(|user| those.contains(user)),
+            (Self::Groups(mine), Self::Groups(others)) => mine.iter().any(|group| others.contains(group)),
+            (Self::Users(mine), Self::Users(others)) => mine.iter().any(|user| others.contains(user)),
             _ => true,
         }
     }
