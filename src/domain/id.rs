@@ -99,4 +99,6 @@ uuid_id! {
     DeliveryId,
     /// Many users at once.
     ImportId,
+    /// A package of the Android launcher that was uploaded.
+    LauncherPackageId,
 }

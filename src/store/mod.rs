@@ -33,6 +33,8 @@ pub mod imports;
 pub mod invitations;
 pub mod jobs;
 mod kept;
+pub mod launcher_packages;
+pub mod launchers;
 pub mod mails;
 pub mod migrate;
 pub mod page;
