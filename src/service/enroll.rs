@@ -15,7 +15,7 @@ use crate::{
         audit::Actor,
         backend::Backend,
         device::Ownership,
-        enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION},
+        enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION, PROVISIONING_SECONDS},
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
         sign_in::{FAILURE_HOURS, KNOWN_DAYS},
         time::Timestamp,
@@ -29,7 +29,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        imports, mails, sessions,
+        imports, launcher_packages, mails, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -291,6 +291,7 @@ impl App {
             census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
             mails::forget_expired(tx, now)?;
             deliveries::purge(tx, now.plus_days(-30))?;
+            launcher_packages::purge(tx, now.plus_days(-1))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await
@@ -318,7 +319,7 @@ impl App {
     }
 }
 
-fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
+pub(super) fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
     let visit = visits::find_for_update(tx, visit)?.ok_or(Error::NotFound("visit"))?;
     let user = visit.user_id.map(|id| users::find(tx, id)).transpose()?.flatten();
     if user.is_none_or(|user| user.state != UserState::Active) {
@@ -333,12 +334,20 @@ fn step_of(visit: &Visit, is_proved: bool, enrollment: Option<&Enrollment>, now:
             Stage::Enrolled => Step::Done,
             Stage::Authenticated => Step::Installing,
             Stage::Ended => Step::TooLate,
-            Stage::Prepared if now > enrollment.created_at.plus_seconds(CHALLENGE_SECONDS) => Step::TooLate,
+            Stage::Prepared if now > enrollment.created_at.plus_seconds(patience(enrollment.backend)) => Step::TooLate,
             Stage::Prepared => Step::Install,
         },
         None if !is_proved && visit.email.is_some() => Step::Code,
         None if !is_proved => Step::Address,
         None if visit.consented_at.is_none() => Step::Consent,
         None => Step::Profile,
+    }
+}
+
+/// Seconds within which a device must have begun.
+const fn patience(backend: Backend) -> i64 {
+    match backend {
+        Backend::Headwind => PROVISIONING_SECONDS,
+        _ => CHALLENGE_SECONDS,
     }
 }

@@ -4,12 +4,10 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx,
+    enrollments::Enrollment,
     schema::{enrollments, launcher_numbers, launchers},
 };
-use crate::{
-    domain::{id::EnrollmentId, time::Timestamp},
-    store::enrollments::Enrollment,
-};
+use crate::domain::{id::EnrollmentId, time::Timestamp};
 
 /// What is kept for an enrollment.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
@@ -100,6 +98,14 @@ pub fn newest_number(conn: &mut Conn, enrollment: EnrollmentId) -> Result<Option
         .select(Number::as_select())
         .first(conn)
         .optional()?)
+}
+
+/// How many numbers an enrollment was given.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_numbers(conn: &mut Conn, enrollment: EnrollmentId) -> Result<i64, Error> {
+    Ok(launcher_numbers::table.filter(launcher_numbers::enrollment_id.eq(enrollment)).count().get_result(conn)?)
 }
 
 /// Begins an enrollment.
