@@ -5,8 +5,10 @@
 //! - `html`, `page`, `mail`, `mailbox`, `portal`: the device's owner, who reads pages and mails;
 //! - `transport`, `keychain`, `cms`, `scep`, `profile`, `propertylist`: what a device speaks;
 //! - `model`, `passcode`, `device`, `obey`, `information`, `inventory`, `refusal`: what a device is and how it answers;
+//! - `android`: Android devices;
 //! - `message`, `iphone`, `ota`: one device, step by step; `fleet`: many of them, from the portal to the end.
 
+pub mod android;
 pub mod cms;
 pub mod device;
 pub mod error;

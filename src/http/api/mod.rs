@@ -11,6 +11,7 @@ pub mod error;
 pub mod groups;
 pub mod imports;
 pub mod jobs;
+pub mod launcher;
 pub mod mails;
 pub mod openapi;
 pub mod orders;
@@ -58,7 +59,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/timeline").get(devices::list_timeline))
             .service(resource("/devices/{id}/posture").get(devices::get_posture))
             .service(resource("/devices/{id}/wipe").post(orders::wipe_device))
-            .service(resource("/devices/{id}/lock").post(orders::lock_device))
+            .service(resource("/devices/{id}/lock").post(orders::lock_device).delete(launcher::unlock_device))
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
             .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
@@ -68,6 +69,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 resource("/push-certificate").get(push_certificate::get_push_certificate).put(push_certificate::import_push_certificate),
             )
             .service(resource("/push-certificate/request").post(push_certificate::request_push_certificate))
+            .service(resource("/android/launcher").get(launcher::get_launcher).put(launcher::upload_launcher))
+            .service(
+                resource("/android/launcher/settings").get(launcher::get_launcher_settings).patch(launcher::change_launcher_settings),
+            )
             .service(resource("/settings/test-mail").post(mails::send_test_mail))
             .service(resource("/mails").get(mails::list_mails))
             .service(resource("/mails/retry").post(mails::retry_failed_mails))

@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use super::{
-    approvals, audit, devices, groups, imports, jobs, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
+    approvals, audit, devices, groups, imports, jobs, launcher, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -34,6 +34,8 @@ use super::{
         orders::order_command, approvals::approve_command, approvals::cancel_command,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
+        launcher::get_launcher, launcher::upload_launcher, launcher::get_launcher_settings, launcher::change_launcher_settings,
+        launcher::unlock_device,
         audit::list_audit, audit::verify_audit,
     ),
     modifiers(&TokenScheme)

@@ -21,7 +21,7 @@ mod help;
 pub mod limit;
 mod profile;
 mod progress;
-mod qr;
+pub mod qr;
 mod start;
 mod visitor;
 

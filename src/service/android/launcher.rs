@@ -12,7 +12,7 @@ use super::{
     launcher_settings::Kept,
 };
 use crate::{
-    android::launcher::{number, provisioning, signature},
+    android::launcher::{number, provisioning},
     domain::{
         backend::Backend,
         command::Purpose,
@@ -198,18 +198,7 @@ impl App {
         String::from_utf8(text).map(Some).map_err(|error| Error::internal("opening a number", error))
     }
 
-    /// Refuses a request whose signature is not that of one of these values.
-    ///
-    /// # Errors
-    /// [`Error::Denied`].
-    pub async fn check_launcher_signature(&self, given: Option<String>, values: Vec<String>) -> Result<()> {
-        let kept = self.read(Kept::read).await?;
-        let secret = self.launcher_secret(&kept)?;
-        let is_right = given.is_some_and(|given| signature::is_of(&secret, &given, &values));
-        if is_right { Ok(()) } else { Err(Error::Denied("the signature of the request is not right".into())) }
-    }
-
-    /// What answers to launchers are signed with.
+    /// What launchers sign with, and what answers to them are signed with.
     ///
     /// # Errors
     /// Those of the database.

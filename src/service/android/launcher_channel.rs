@@ -251,15 +251,6 @@ impl App {
         })
         .await
     }
-
-    /// Whether a device is locked until somebody takes the lock away.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn is_locked(&self, enrollment: EnrollmentId) -> Result<bool> {
-        let launcher = self.read(move |conn| launchers::find(conn, enrollment)).await?;
-        Ok(launcher.is_some_and(|launcher| launcher.locked_at.is_some()))
-    }
 }
 
 fn has_news(conn: &mut Conn, speaker: &Speaker, now: Timestamp) -> Result<bool> {
