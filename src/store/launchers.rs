@@ -27,7 +27,7 @@ pub struct Launcher {
     pub configured_version: Option<String>,
     /// When a configuration with that version was first fetched.
     pub version_since: Option<Timestamp>,
-    /// When the device last showed that a configuration had reached it.
+    /// When the device showed that the last configuration had reached it.
     pub confirmed_at: Option<Timestamp>,
     /// Since when it is locked.
     pub locked_at: Option<Timestamp>,

@@ -29,7 +29,7 @@ CREATE TABLE launchers (
     configured_at BIGINT, -- when the configuration was last fetched
     configured_version TEXT, -- the version of the policy in it
     version_since BIGINT, -- when a configuration with that version was first fetched
-    confirmed_at BIGINT, -- when the device last showed that a configuration had reached it
+    confirmed_at BIGINT, -- when the device showed that the last configuration had reached it
     locked_at BIGINT,
     lock_message TEXT
 );

@@ -1,6 +1,8 @@
 //! What a new device reads from the QR code in its set-up wizard (Android's `DevicePolicyManager.EXTRA_PROVISIONING_*`): from where
 //! to fetch the launcher, how to know that it is the right one, and what to tell it.
 
+use std::fmt::Write as _;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 
@@ -108,7 +110,7 @@ pub fn to_json(provisioning: &Provisioning) -> Result<String, serde_json::Error>
         Checksum::Signature(hash) => (None, Some(URL_SAFE_NO_PAD.encode(hash))),
     };
     let wifi = provisioning.wifi.as_ref();
-    serde_json::to_string(&Extras {
+    let text = serde_json::to_string(&Extras {
         component: &provisioning.component,
         download: &provisioning.download,
         package,
@@ -120,7 +122,25 @@ pub fn to_json(provisioning: &Provisioning) -> Result<String, serde_json::Error>
         password: wifi.and_then(|wifi| wifi.password.as_deref()),
         hidden: wifi.map(|wifi| wifi.is_hidden).filter(|hidden| *hidden),
         bundle: Bundle { number: &provisioning.number, server: &provisioning.server, project: PROJECT },
-    })
+    })?;
+    Ok(in_ascii(&text))
+}
+
+/// JSON without a character beyond ASCII. A QR code does not say in which encoding its text is, and readers guess.
+fn in_ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -159,6 +179,15 @@ mod tests {
         assert_eq!(checksum, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s");
         let (_, found) = keys(&Provisioning { checksum: Checksum::Signature(vec![1; 32]), ..plain() });
         assert!(found.iter().any(|key| key == "DEVICE_ADMIN_SIGNATURE_CHECKSUM") && found.iter().all(|key| key != "DEVICE_ADMIN_PACKAGE_CHECKSUM"));
+    }
+
+    #[test]
+    fn every_reader_reads_the_same_characters() {
+        let wifi = Wifi { ssid: "Größe 📶".into(), security: WifiSecurity::None, password: None, is_hidden: false };
+        let text = to_json(&Provisioning { wifi: Some(wifi), ..plain() }).unwrap();
+        assert!(text.is_ascii(), "{text}");
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["android.app.extra.PROVISIONING_WIFI_SSID"], "Größe 📶");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     domain::{id::DeviceId, user::Permission},
     http::extract::caller::Caller,
     service::{
-        App, Error,
+        App,
         android::{
             launcher_package::LauncherPackageState,
             launcher_settings::{LauncherSettings, LauncherSettingsChange},
@@ -90,6 +90,6 @@ pub async fn change_launcher_settings(
 #[utoipa::path(delete, path = "/api/v1/devices/{id}/lock", params(("id" = String, Path)), responses((status = 202, body = Ordered), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "devices", security(("token" = [])))]
 pub async fn unlock_device(caller: Caller, app: web::Data<App>, id: web::Path<DeviceId>) -> Result<HttpResponse, ApiError> {
     caller.must(Permission::SupportDevices)?;
-    let queued = app.into_inner().unlock(caller.actor, id.into_inner()).await.map_err(Error::from)?;
+    let queued = app.into_inner().unlock(caller.actor, id.into_inner()).await?;
     Ok(accepted(queued))
 }

@@ -117,14 +117,14 @@ impl LauncherForm {
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let request_secret = if self.published_secret.is_empty() { filled(self.request_secret.trim()) } else { Some(String::new()) };
         let seconds = self.poll_seconds.trim().parse().map_err(|_| Error::invalid("poll_seconds", "must be a whole number"))?;
-        let security = self.wifi_security.parse().map_err(|error| Error::invalid("wifi_security", error))?;
+        let security = filled(&self.wifi_security).map(|word| word.parse().map_err(|error| Error::invalid("wifi_security", error)));
         Ok(LauncherSettingsChange {
             component: Some(self.component.trim().to_owned()),
             restrictions: list(&self.restrictions),
             work_apps: list(&self.work_apps),
             poll_seconds: Some(seconds),
             wifi_ssid: Some(self.wifi_ssid.clone()),
-            wifi_security: Some(security),
+            wifi_security: security.transpose()?,
             wifi_hidden: Some(!self.wifi_hidden.is_empty()),
             wifi_password: filled(&self.wifi_password),
             request_secret,

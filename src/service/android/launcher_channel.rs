@@ -87,7 +87,7 @@ impl App {
     fn note_info(&self, tx: &mut Tx<'_>, speaker: &Speaker, device: DeviceId, info: &DeviceInfo, now: Timestamp) -> Result<()> {
         let known = devices::find(tx, device)?.ok_or(Error::NotFound("device"))?;
         if !is_same(&known, info) {
-            timeline::record(tx, device, now, "identifier_reused", "Another device spoke with the number of this one and was refused.", CAUSE)?;
+            tracing::warn!(device = %device, "another device spoke with the number of this one and was refused");
             return Err(Error::Conflict("another device has enrolled with this number".into()));
         }
         self.note_mode(tx, &speaker.enrollment, device, info, now)?;
@@ -95,7 +95,7 @@ impl App {
             if queued.kind == "report_posture" {
                 self.settle(tx, &queued, Answer::Acknowledged, None, None)?;
             }
-            let has_arrived = queued.state == CommandState::Sent && queued.sent_at <= speaker.launcher.confirmed_at;
+            let has_arrived = queued.state == CommandState::Sent && speaker.launcher.confirmed_at.is_some();
             if queued.kind == "remove_work_data" && has_arrived {
                 return self.end_launcher(tx, &speaker.enrollment, device, &queued);
             }

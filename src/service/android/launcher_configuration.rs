@@ -216,6 +216,8 @@ fn refuse_second(tx: &mut Tx<'_>, number: &str) -> Result<()> {
 /// Notes which version of the policy a device is given.
 fn note_version(launcher: &mut Launcher, version: String, now: Timestamp) {
     launcher.configured_at = Some(now);
+    // It is on its way.
+    launcher.confirmed_at = None;
     if launcher.configured_version.as_ref() != Some(&version) {
         launcher.version_since = Some(now);
         launcher.configured_version = Some(version);
