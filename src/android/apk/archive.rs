@@ -50,7 +50,9 @@ fn end_of(bytes: &[u8]) -> Option<&[u8]> {
 pub(super) fn content(source: &mut dyn Source, directory: &Directory, name: &str, most: usize) -> Result<Vec<u8>, NotAnApk> {
     let entry = find(&directory.list, name).ok_or(NotAnApk::Form("it has no manifest"))?;
     let broken = NotAnApk::Form("its manifest is damaged");
-    let (Some(method), Some(packed), Some(offset)) = (u16_at(entry, 10), place_at(entry, 20), u32_at(entry, 42)) else { return Err(broken) };
+    let (Some(method), Some(packed), Some(offset)) = (u16_at(entry, 10), place_at(entry, 20), u32_at(entry, 42)) else {
+        return Err(broken);
+    };
     if packed > most {
         return Err(broken);
     }

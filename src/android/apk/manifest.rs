@@ -111,7 +111,8 @@ fn length8(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// Whether a text can be the name of a package: at least two words of letters, digits and underscores with dots between them.
 pub(super) fn is_package(text: &str) -> bool {
     let is_word = |word: &str| {
-        word.starts_with(|first: char| first.is_ascii_alphabetic()) && word.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        word.starts_with(|first: char| first.is_ascii_alphabetic())
+            && word.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
     };
     text.len() <= 200 && text.contains('.') && text.split('.').all(is_word)
 }

@@ -47,7 +47,8 @@ fn archive(name: &str, content: &[u8], block: &[u8]) -> Vec<u8> {
     let name_length = u16::try_from(name.len()).unwrap().to_le_bytes();
     let sizes = [number(0), number(content.len()), number(content.len())].concat();
     let local = [b"PK\x03\x04".as_slice(), &[20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0, 0], name.as_bytes()].concat();
-    let list = [b"PK\x01\x02".as_slice(), &[20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0; 16], name.as_bytes()].concat();
+    let list =
+        [b"PK\x01\x02".as_slice(), &[20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0; 16], name.as_bytes()].concat();
     let before = local.len() + content.len() + block.len();
     let end = [b"PK\x05\x06".as_slice(), &[0, 0, 0, 0, 1, 0, 1, 0], &number(list.len()), &number(before), &[0, 0]].concat();
     [local, content.to_vec(), block.to_vec(), list, end].concat()
@@ -96,8 +97,11 @@ fn what_is_no_package_is_refused_and_never_ends_the_server() {
         // It may still be one, with another name; it must only be an answer.
         drop(read_all(changed));
     }
-    for (name, content) in [("classes.dex", manifest("com.hmdm.launcher")), ("AndroidManifest.xml", manifest("launcher")), ("AndroidManifest.xml", b"<manifest/>".to_vec())]
-    {
+    for (name, content) in [
+        ("classes.dex", manifest("com.hmdm.launcher")),
+        ("AndroidManifest.xml", manifest("launcher")),
+        ("AndroidManifest.xml", b"<manifest/>".to_vec()),
+    ] {
         assert!(read_all(archive(name, &content, &[])).is_err(), "{name}");
     }
 }

@@ -88,8 +88,18 @@ mod tests {
     fn wrong_types_and_long_texts_are_refused() {
         let long = format!(r#"{{"model":"{}"}}"#, "x".repeat(121));
         let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(40), "]".repeat(40));
-        for body in [r#"{"model":1}"#, r#"{"mdmMode":"yes"}"#, r#"{"serial":["x"]}"#, "[]", "null", "", "{", &long, &deep, "{\"model\":\"a\\u0000b\"}"]
-        {
+        for body in [
+            r#"{"model":1}"#,
+            r#"{"mdmMode":"yes"}"#,
+            r#"{"serial":["x"]}"#,
+            "[]",
+            "null",
+            "",
+            "{",
+            &long,
+            &deep,
+            "{\"model\":\"a\\u0000b\"}",
+        ] {
             assert!(read(body.as_bytes()).is_err(), "{body}");
         }
     }

@@ -133,8 +133,14 @@ mod tests {
     #[test]
     fn the_rules_and_the_lines_are_in_the_launchers_form() {
         let rules = serde_json::to_value(rules()).unwrap();
-        assert_eq!(rules[0], serde_json::json!({ "packageId": "com.hmdm.launcher", "logLevel": 4, "filter": "Active password quality sufficient" }));
-        assert_eq!(rules[1], serde_json::json!({ "packageId": "com.hmdm.launcher", "logLevel": 2, "filter": "Failed to update password quality" }));
+        assert_eq!(
+            rules[0],
+            serde_json::json!({ "packageId": "com.hmdm.launcher", "logLevel": 4, "filter": "Active password quality sufficient" })
+        );
+        assert_eq!(
+            rules[1],
+            serde_json::json!({ "packageId": "com.hmdm.launcher", "logLevel": 2, "filter": "Failed to update password quality" })
+        );
         assert_eq!(read(br#"[{"timestamp":5,"logLevel":4,"packageId":"a","message":"b"}]"#).unwrap().len(), 1);
         let many = format!("[{}]", vec![r#"{"timestamp":1}"#; 101].join(","));
         for body in ["{}", r#"[{"timestamp":"5"}]"#, r#"[{"message":"b"}]"#, "[1]", &many] {

@@ -173,12 +173,16 @@ mod tests {
     fn there_is_one_checksum_in_the_alphabet_of_addresses_and_without_padding() {
         let (value, found) = keys(&plain());
         let plainly = ["ADMIN_EXTRAS_BUNDLE", "DEVICE_ADMIN_COMPONENT_NAME", "DEVICE_ADMIN_PACKAGE_CHECKSUM"];
-        let rest = ["DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER", "DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION", "LEAVE_ALL_SYSTEM_APPS_ENABLED"];
+        let rest =
+            ["DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER", "DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION", "LEAVE_ALL_SYSTEM_APPS_ENABLED"];
         assert_eq!(found, [plainly, rest].concat());
         let checksum = value["android.app.extra.PROVISIONING_DEVICE_ADMIN_PACKAGE_CHECKSUM"].as_str().unwrap();
         assert_eq!(checksum, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s");
         let (_, found) = keys(&Provisioning { checksum: Checksum::Signature(vec![1; 32]), ..plain() });
-        assert!(found.iter().any(|key| key == "DEVICE_ADMIN_SIGNATURE_CHECKSUM") && found.iter().all(|key| key != "DEVICE_ADMIN_PACKAGE_CHECKSUM"));
+        assert!(
+            found.iter().any(|key| key == "DEVICE_ADMIN_SIGNATURE_CHECKSUM")
+                && found.iter().all(|key| key != "DEVICE_ADMIN_PACKAGE_CHECKSUM")
+        );
     }
 
     #[test]

@@ -70,9 +70,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             )
             .service(resource("/push-certificate/request").post(push_certificate::request_push_certificate))
             .service(resource("/android/launcher").get(launcher::get_launcher).put(launcher::upload_launcher))
-            .service(
-                resource("/android/launcher/settings").get(launcher::get_launcher_settings).patch(launcher::change_launcher_settings),
-            )
+            .service(resource("/android/launcher/settings").get(launcher::get_launcher_settings).patch(launcher::change_launcher_settings))
             .service(resource("/settings/test-mail").post(mails::send_test_mail))
             .service(resource("/mails").get(mails::list_mails))
             .service(resource("/mails/retry").post(mails::retry_failed_mails))

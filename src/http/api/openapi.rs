@@ -10,7 +10,8 @@ use utoipa::{
 };
 
 use super::{
-    approvals, audit, devices, groups, imports, jobs, launcher, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
+    approvals, audit, devices, groups, imports, jobs, launcher, mails, orders, policies, push_certificate, reports, settings, users,
+    webhooks,
 };
 
 /// The whole description.

@@ -257,7 +257,8 @@ fn name_of(field: &str) -> &str {
 async fn show(admin: &Admin, frame: Frame, status: StatusCode, typed: Option<LauncherForm>) -> Result<HttpResponse, Problem> {
     let (package, settings, now) = (admin.app.launcher_package().await?, admin.app.launcher_settings().await?, admin.app.now());
     let form = typed.unwrap_or_else(|| LauncherForm::from(&settings));
-    let choice = |security: WifiSecurity, text| Choice { value: security.as_str(), text, is_chosen: form.wifi_security == security.as_str() };
+    let choice =
+        |security: WifiSecurity, text| Choice { value: security.as_str(), text, is_chosen: form.wifi_security == security.as_str() };
     let securities = vec![
         choice(WifiSecurity::Wpa, "With a password (WPA)"),
         choice(WifiSecurity::Wep, "With a password (WEP, old)"),

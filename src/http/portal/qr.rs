@@ -2,9 +2,9 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use fast_qr::{
+    ECL,
     convert::{Builder, svg::SvgBuilder},
     qr::QRBuilder,
-    ECL,
 };
 
 /// A QR code of this text as a `data:` address of an SVG image; `None` where the text is too long for one.

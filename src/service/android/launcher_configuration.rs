@@ -105,7 +105,14 @@ impl App {
     }
 
     /// Lets a configuration carry a command.
-    fn include(&self, tx: &mut Tx<'_>, device: DeviceId, queued: &QueuedCommand, wishes: &mut Wishes, launcher: &mut Launcher) -> Result<()> {
+    fn include(
+        &self,
+        tx: &mut Tx<'_>,
+        device: DeviceId,
+        queued: &QueuedCommand,
+        wishes: &mut Wishes,
+        launcher: &mut Launcher,
+    ) -> Result<()> {
         match queued.command()? {
             Command::ApplyPolicy { .. } | Command::ReportPosture | Command::RemoveWorkData => {}
             Command::DeviceLock { message, phone_number } => {
@@ -180,7 +187,9 @@ impl App {
             let speaker = admit(tx, &number, now)?;
             let Some(device) = speaker.enrolled().filter(|_| speaker.state == Some(EnrollmentState::Enrolled)) else { return Ok(()) };
             app.seen.note(device, now);
-            let Some(since) = counts_since(&speaker.launcher).filter(|_| speaker.enrollment.management_mode.is_some()) else { return Ok(()) };
+            let Some(since) = counts_since(&speaker.launcher).filter(|_| speaker.enrollment.management_mode.is_some()) else {
+                return Ok(());
+            };
             let Some((at, evidence)) = log::newest(&lines, since, now) else { return Ok(()) };
             app.weigh(tx, &speaker.launcher, device, at, evidence)
         })

@@ -237,7 +237,10 @@ impl App {
                 form @ NotAnApk::Form(_) => Error::invalid("file", form.to_string().replacen("the file ", "", 1)),
             })?;
             if apk.package != wanted {
-                let why = format!("is the package {} and not {wanted}; if that is right, change the component in the settings first", apk.package);
+                let why = format!(
+                    "is the package {} and not {wanted}; if that is right, change the component in the settings first",
+                    apk.package
+                );
                 return Err(Error::invalid("file", why));
             }
             Ok(apk)
@@ -282,7 +285,8 @@ impl App {
         let now = self.now();
         let (kept, package, by_cookie) = self
             .read(move |conn| {
-                let holder = right.cookie.as_deref().map(|cookie| launchers::by_cookie(conn, &secrets::hash(cookie))).transpose()?.flatten();
+                let holder =
+                    right.cookie.as_deref().map(|cookie| launchers::by_cookie(conn, &secrets::hash(cookie))).transpose()?.flatten();
                 let is_good = holder.is_some_and(|(launcher, enrollment)| now <= launcher.expires_at && enrollment.state != Stage::Ended);
                 Ok::<_, Error>((Kept::read(conn)?, launcher_packages::find(conn, id)?, (is_good, right.signature)))
             })

@@ -138,7 +138,8 @@ impl Kept {
         if !is_component(&self.component) {
             return Err(Error::invalid("component", format!("must be a package and a receiver, such as {COMPONENT}")));
         }
-        let is_key = |key: &String| key.starts_with("no_") && key.len() <= 60 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_key =
+            |key: &String| key.starts_with("no_") && key.len() <= 60 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         if self.restrictions.len() > 50 || !self.restrictions.iter().all(is_key) {
             return Err(Error::invalid("restrictions", "must be keys of Android's UserManager, such as no_factory_reset"));
         }
@@ -157,13 +158,15 @@ impl Kept {
 
 fn is_package(text: &str) -> bool {
     let is_word = |word: &str| {
-        word.starts_with(|first: char| first.is_ascii_alphabetic()) && word.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        word.starts_with(|first: char| first.is_ascii_alphabetic())
+            && word.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
     };
     text.len() <= 200 && text.contains('.') && text.split('.').all(is_word)
 }
 
 fn is_component(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(package, receiver)| is_package(package) && is_package(receiver.strip_prefix('.').unwrap_or(receiver)))
+    text.split_once('/')
+        .is_some_and(|(package, receiver)| is_package(package) && is_package(receiver.strip_prefix('.').unwrap_or(receiver)))
         || text.split_once("/.").is_some_and(|(package, receiver)| is_package(package) && is_package(&format!("x.{receiver}")))
 }
 

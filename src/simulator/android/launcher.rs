@@ -113,7 +113,9 @@ impl Launcher {
         }
         let builder = Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy();
         let client = options.trust.apply(builder)?.build().map_err(network("set up the device's connection"))?;
-        let package = download(&client, needed("DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION")?, text("DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER")).await?;
+        let package =
+            download(&client, needed("DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION")?, text("DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER"))
+                .await?;
         match (text("DEVICE_ADMIN_PACKAGE_CHECKSUM"), text("DEVICE_ADMIN_SIGNATURE_CHECKSUM")) {
             (Some(checksum), None) => apk::check_package(&package, checksum)?,
             (None, Some(checksum)) => apk::check_signature(&package, checksum)?,

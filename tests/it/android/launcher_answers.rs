@@ -21,7 +21,8 @@ every_backend!(
 /// What an address answers.
 async fn ask(stage: &Stage, method: Method, path: &str, signed: &str, body: Option<Value>) -> (StatusCode, Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let mut request = client.request(method, format!("{}/android/hw/rest{path}", stage.app.address())).header("X-Request-Signature", signed);
+    let mut request =
+        client.request(method, format!("{}/android/hw/rest{path}", stage.app.address())).header("X-Request-Signature", signed);
     if let Some(body) = body {
         request = request.json(&body);
     }
@@ -109,7 +110,10 @@ async fn a_code_that_was_not_used_in_time_is_worth_nothing(database: Database) {
     stage.app.clock.advance_seconds(2 * 3600 + 1);
     late.enroll().await.unwrap();
     assert_eq!(late.state(), LauncherState::Forgotten);
-    assert!(Launcher::provision(&code.json, stage.options("R5CT-T", Passcode::Strong)).await.is_err(), "nor is the launcher to be had with it");
+    assert!(
+        Launcher::provision(&code.json, stage.options("R5CT-T", Passcode::Strong)).await.is_err(),
+        "nor is the launcher to be had with it"
+    );
     assert_eq!(word_of(&stage, Method::POST, late.number()).await, "error.notfound.device");
 }
 

@@ -29,7 +29,8 @@ fn signed_package(folder: &Path) -> Vec<u8> {
     let resources = "/usr/share/android-framework-res/framework-res.apk";
     output(folder, "aapt", &["package", "-f", "-M", "AndroidManifest.xml", "-I", resources, "-F", "plain.apk"]);
     output(folder, "zipalign", &["-f", "4", "plain.apk", "aligned.apk"]);
-    let request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=Test", "-days", "30"];
+    let request =
+        ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=Test", "-days", "30"];
     output(folder, "openssl", &request);
     output(folder, "openssl", &["pkcs8", "-topk8", "-nocrypt", "-in", "key.pem", "-outform", "DER", "-out", "key.pk8"]);
     output(folder, "apksigner", &["sign", "--key", "key.pk8", "--cert", "cert.pem", "--out", "signed.apk", "aligned.apk"]);
@@ -80,7 +81,10 @@ async fn a_telephone_reads_from_the_screen_what_the_server_means() {
         assert!(at(flag).is_boolean(), "{flag}: {read}");
     }
     let bundle = at("ADMIN_EXTRAS_BUNDLE").as_object().unwrap();
-    assert_eq!(bundle.keys().map(String::as_str).collect::<Vec<_>>(), ["com.hmdm.BASE_URL", "com.hmdm.DEVICE_ID", "com.hmdm.SERVER_PROJECT"]);
+    assert_eq!(
+        bundle.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["com.hmdm.BASE_URL", "com.hmdm.DEVICE_ID", "com.hmdm.SERVER_PROJECT"]
+    );
     assert_eq!((&bundle["com.hmdm.BASE_URL"], &bundle["com.hmdm.SERVER_PROJECT"]), (&json!(stage.app.address()), &json!("android/hw")));
     assert_eq!(read.as_object().unwrap().len(), 10, "nothing else is in it: {read}");
     std::fs::write(folder.path().join("unsigned.apk"), super::launcher_stage::apk("com.hmdm.launcher", 200_000)).unwrap();
@@ -101,7 +105,8 @@ async fn a_signed_package_is_known_by_its_signer() {
     // What the signing tool says of the certificate, in hexadecimal digits.
     let said = String::from_utf8(output(folder.path(), "apksigner", &["verify", "--print-certs", "signed.apk"])).unwrap();
     let digits = said.lines().find_map(|line| line.split_once("certificate SHA-256 digest: ")).unwrap().1.trim();
-    let bytes: Vec<u8> = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
+    let bytes: Vec<u8> =
+        digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect();
     std::fs::write(folder.path().join("digest"), bytes).unwrap();
     let by_tool = String::from_utf8(output(folder.path(), "sh", &["-c", "basenc --base64url -w0 digest | tr -d ="])).unwrap();
     assert_eq!(announced, by_tool);

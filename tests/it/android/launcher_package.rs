@@ -53,7 +53,8 @@ async fn a_package_comes_back_as_it_was_uploaded(database: Database) {
     assert_eq!((state["version"].as_str(), state["length"].as_u64()), (Some("6.36"), Some(bytes.len() as u64)));
     assert_eq!((state["file_name"].as_str(), &state["signature_checksum"]), (Some("hmdm-6.36-os.apk"), &json!(null)));
     let code = stage.code().await.json;
-    let (url, cookie) = (extra(&code, "DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION"), extra(&code, "DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER"));
+    let (url, cookie) =
+        (extra(&code, "DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION"), extra(&code, "DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER"));
     let answer = get(&url, Some(&cookie), None).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()[CONTENT_LENGTH], bytes.len().to_string().as_str());
@@ -126,7 +127,8 @@ async fn an_administrator_uploads_it_by_the_console(database: Database) {
     let csrf = page.form("/console/android/launcher/upload").entries().into_iter().find(|(name, _)| name == "csrf").unwrap().1;
     let boundary = "a-boundary-of-a-form";
     let form = |csrf: &str, bytes: &[u8]| {
-        let mut body = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--{boundary}\r\n").into_bytes();
+        let mut body =
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--{boundary}\r\n").into_bytes();
         body.extend(b"Content-Disposition: form-data; name=\"file\"; filename=\"hmdm.apk\"\r\nContent-Type: application/vnd.android.package-archive\r\n\r\n");
         body.extend(bytes);
         body.extend(format!("\r\n--{boundary}--\r\n").bytes());
@@ -141,7 +143,10 @@ async fn an_administrator_uploads_it_by_the_console(database: Database) {
     let fields = [("wifi_ssid", "corp-setup"), ("wifi_password", "hunter2hunter2"), ("work_apps", "com.example.mail\ncom.example.crm")];
     let saved = clerk.submit(&page, "/console/android/launcher/settings", &fields).await.expect(200).says("The settings were saved");
     assert!(!saved.source.contains("hunter2"));
-    assert_eq!(app.admin().get("/android/launcher/settings").await.expect(200)["work_apps"], json!(["com.example.mail", "com.example.crm"]));
+    assert_eq!(
+        app.admin().get("/android/launcher/settings").await.expect(200)["work_apps"],
+        json!(["com.example.mail", "com.example.crm"])
+    );
     let refused = clerk.submit(&saved, "/console/android/launcher/settings", &[("poll_seconds", "0")]).await.expect(400);
     refused.says("between 1 and 240");
     let auditor = Clerk::with_role(&app, Role::Auditor).await;

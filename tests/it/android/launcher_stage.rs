@@ -151,10 +151,24 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         let sizes = [[0; 4], length, length].concat();
         let name_length = (name.len() as u16).to_le_bytes();
         let offset = (body.len() as u32).to_le_bytes();
-        list.extend([b"PK\x01\x02".as_slice(), &[20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0; 12], &offset, name.as_bytes()].concat());
-        body.extend([b"PK\x03\x04".as_slice(), &[20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0, 0], name.as_bytes(), content].concat());
+        list.extend(
+            [b"PK\x01\x02".as_slice(), &[20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0; 12], &offset, name.as_bytes()]
+                .concat(),
+        );
+        body.extend(
+            [b"PK\x03\x04".as_slice(), &[20, 0, 0, 0, 0, 0, 0, 0, 0, 0], &sizes, &name_length, &[0, 0], name.as_bytes(), content].concat(),
+        );
     }
     let count = (files.len() as u16).to_le_bytes();
-    let end = [b"PK\x05\x06".as_slice(), &[0; 4], &count, &count, &(list.len() as u32).to_le_bytes(), &(body.len() as u32).to_le_bytes(), &[0, 0]].concat();
+    let end = [
+        b"PK\x05\x06".as_slice(),
+        &[0; 4],
+        &count,
+        &count,
+        &(list.len() as u32).to_le_bytes(),
+        &(body.len() as u32).to_le_bytes(),
+        &[0, 0],
+    ]
+    .concat();
     [body, list, end].concat()
 }
