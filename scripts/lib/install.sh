@@ -24,6 +24,9 @@ package_of() {
     exim4) echo exim4-daemon-light ;;
     faketime) echo faketime ;;
     systemd-analyze) echo systemd ;;
+    zbarimg) echo zbar-tools ;;
+    aapt | apksigner | zipalign) echo "$1" ;;
+    android-framework-res) echo android-framework-res ;;
     *) echo "install.sh does not know which package brings the command $1" >&2; return 1 ;;
     esac
 }
@@ -41,6 +44,10 @@ has_command() {
     libstrongswan-curl)
         # Not a command: without this plugin strongSwan's pki cannot fetch anything.
         [ -e /usr/lib/ipsec/plugins/libstrongswan-curl.so ]
+        ;;
+    android-framework-res)
+        # Not a command: what aapt compiles a manifest against.
+        [ -e /usr/share/android-framework-res/framework-res.apk ]
         ;;
     *)
         command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]

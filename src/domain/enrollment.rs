@@ -22,6 +22,8 @@ pub const INVITATION_DAYS: i64 = 14;
 pub const VISIT_SECONDS: i64 = 86_400;
 /// Seconds within which a device must use the right to its certificate.
 pub const CHALLENGE_SECONDS: i64 = 900;
+/// Seconds within which a new device must have begun whose set-up wizard reads a QR code: it fetches an app first.
+pub const PROVISIONING_SECONDS: i64 = 7_200;
 /// The version of the text that a person agrees to; raised whenever its meaning changes.
 pub const CONSENT_VERSION: &str = "1";
 

@@ -1,5 +1,7 @@
 //! Limits on requests, in one table. What is not listed takes the last line.
 
+use crate::service::android::launcher_package::LONGEST;
+
 /// Most bytes of a body, by the beginning of the path. The first match holds.
 pub const BODIES: &[(&str, usize)] = &[
     ("/mdm/checkin", 4 * 1024 * 1024),
@@ -9,9 +11,12 @@ pub const BODIES: &[(&str, usize)] = &[
     ("/enroll/ota", 256 * 1024),
     ("/enroll/", 16 * 1024),
     ("/api/v1/users/import", 4 * 1024 * 1024),
+    ("/api/v1/android/launcher", LONGEST),
     ("/api/", 256 * 1024),
+    ("/android/hw/", 256 * 1024),
     // The list itself, and what a form puts around it.
     ("/console/users/import", 2 * 1024 * 1024 + 64 * 1024),
+    ("/console/android/launcher/upload", LONGEST + 64 * 1024),
     ("/console/", 64 * 1024),
     ("", 16 * 1024),
 ];

@@ -159,12 +159,12 @@ impl App {
     ///
     /// `cause` goes into the timeline where something changed.
     pub(super) fn reconcile(&self, tx: &mut Tx<'_>, mut known: Known, cause: &str) -> Result<()> {
-        self.settle(tx, &mut known, cause)?;
+        self.judge_and_follow(tx, &mut known, cause)?;
         Ok(devices::update(tx, &known.device)?)
     }
 
     /// The same without writing the device down.
-    pub(super) fn settle(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
+    pub(super) fn judge_and_follow(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
         self.judge(tx, known, cause)?;
         match known.enrollment.as_ref().map(|enrollment| enrollment.backend) {
             Some(Backend::Apple) => self.keep_passcode_profile(tx, known),

@@ -15,7 +15,7 @@ use crate::{
         audit::Actor,
         backend::Backend,
         device::Ownership,
-        enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION},
+        enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION, PROVISIONING_SECONDS},
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
         sign_in::{FAILURE_HOURS, KNOWN_DAYS},
         time::Timestamp,
@@ -29,7 +29,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        gate, imports, mails, rollouts, sessions,
+        gate, imports, launcher_packages, mails, rollouts, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -297,6 +297,7 @@ impl App {
             rollouts::purge(tx, now.plus_days(-30))?;
             deliveries::purge(tx, now.plus_days(-30))?;
             gate::purge(tx, GATE_SECONDS)?;
+            launcher_packages::purge(tx, now.plus_days(-1))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await
@@ -339,12 +340,20 @@ fn step_of(visit: &Visit, is_proved: bool, enrollment: Option<&Enrollment>, now:
             Stage::Enrolled => Step::Done,
             Stage::Authenticated => Step::Installing,
             Stage::Ended => Step::TooLate,
-            Stage::Prepared if now > enrollment.created_at.plus_seconds(CHALLENGE_SECONDS) => Step::TooLate,
+            Stage::Prepared if now > enrollment.created_at.plus_seconds(patience(enrollment.backend)) => Step::TooLate,
             Stage::Prepared => Step::Install,
         },
         None if !is_proved && visit.email.is_some() => Step::Code,
         None if !is_proved => Step::Address,
         None if visit.consented_at.is_none() => Step::Consent,
         None => Step::Profile,
+    }
+}
+
+/// Seconds within which a device must have begun.
+const fn patience(backend: Backend) -> i64 {
+    match backend {
+        Backend::Headwind => PROVISIONING_SECONDS,
+        _ => CHALLENGE_SECONDS,
     }
 }

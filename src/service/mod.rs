@@ -9,6 +9,7 @@ use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
 pub mod access;
+pub mod android;
 mod announce;
 pub mod approve;
 mod asked;
@@ -103,6 +104,8 @@ pub struct App {
     passwords: Semaphore,
     /// Rings when a job was enqueued here.
     jobs_waiting: Notify,
+    /// Agents that wait here for something to do.
+    waiting: android::waiting::Waiting,
 }
 
 /// What an [`App`] is made of.
@@ -153,6 +156,7 @@ impl App {
             cryptography: Semaphore::new(16),
             passwords: Semaphore::new(4),
             jobs_waiting: Notify::new(),
+            waiting: android::waiting::Waiting::default(),
         }
     }
 
@@ -198,16 +202,16 @@ impl App {
         self.store.read(f).await
     }
 
-    /// Runs a transaction, and tells the job runner afterwards that there may be something for it.
+    /// Runs a transaction. Agents for which it has put something into the queue, and which wait for that here, hear of it after
+    /// the commit.
     async fn write<T>(&self, f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
     {
-        let result = self.store.write(f).await;
-        if result.is_ok() {
-            self.gate.note_write();
-        }
-        result
+        let (value, called) = self.store.write(move |tx| f(tx).map(|value| (value, tx.take_called()))).await?;
+        self.gate.note_write();
+        self.waiting.call(&called);
+        Ok(value)
     }
 
     /// Waits until a job was enqueued by this server.

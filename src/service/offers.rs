@@ -13,7 +13,7 @@ use crate::{
         self, Conn, commands, devices,
         devices::Device,
         enrollments::{self, Enrollment, Stage},
-        users,
+        launchers, users,
     },
 };
 
@@ -50,6 +50,8 @@ pub struct DeviceWithOffers {
     pub enrollment: Option<Enrollment>,
     /// What can be done.
     pub offers: Offers,
+    /// It is locked until somebody takes the lock away from here.
+    pub is_locked: bool,
 }
 
 impl DeviceWithOffers {
@@ -62,8 +64,10 @@ impl DeviceWithOffers {
         let owner = users::find(conn, device.user_id)?;
         let enrollment = device.enrollment_id.map(|id| enrollments::find(conn, id)).transpose()?.flatten();
         let offers = offers(conn, &device, enrollment.as_ref())?;
+        let launcher = enrollment.as_ref().map(|enrollment| launchers::find(conn, enrollment.id)).transpose()?.flatten();
+        let is_locked = device.state == EnrollmentState::Enrolled && launcher.is_some_and(|launcher| launcher.locked_at.is_some());
         let (email, name) = owner.map(|owner| (owner.email, owner.name)).unwrap_or_default();
-        Ok(Self { device, email, name, enrollment, offers })
+        Ok(Self { device, email, name, enrollment, offers, is_locked })
     }
 }
 

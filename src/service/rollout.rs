@@ -86,7 +86,7 @@ impl App {
         for standing in standings::load_for_update(tx, ids)? {
             let before = standing.device.clone();
             let mut known = asked.known(standing)?;
-            self.settle(tx, &mut known, cause)?;
+            self.judge_and_follow(tx, &mut known, cause)?;
             if known.device.compliance != before.compliance || known.device.access != before.access {
                 changed = changed.saturating_add(1);
             }

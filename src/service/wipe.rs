@@ -63,7 +63,7 @@ impl App {
             app.within_limit(tx, &actor)?;
             let last = app.queue_wipe(tx, &enrollment, &device, &order)?;
             app.cut_off(tx, &mut device, &enrollment, EnrollmentState::WipePending)?;
-            app.tell(tx, &actor, &device, &order, &last)?;
+            app.tell(tx, &actor, &device, &order, &last, enrollment.backend)?;
             Ok(last)
         })
         .await
@@ -166,9 +166,20 @@ impl App {
         })
     }
 
-    fn tell(&self, tx: &mut Tx<'_>, actor: &Actor, device: &Device, order: &WipeOrder, command: &QueuedCommand) -> Result<()> {
+    fn tell(
+        &self,
+        tx: &mut Tx<'_>,
+        actor: &Actor,
+        device: &Device,
+        order: &WipeOrder,
+        command: &QueuedCommand,
+        backend: Backend,
+    ) -> Result<()> {
         let now = self.now();
         let text = match order.scope {
+            WipeScope::Selective if backend == Backend::Headwind => {
+                "A selective wipe was ordered: access ends; the apps that are set as the organization's, the passcode rules, the restrictions and the lock go from the device. The launcher and everything else stay on it."
+            }
             WipeScope::Selective => "A selective wipe was ordered: company data goes, the person's own stays.",
             WipeScope::Full => "A full wipe was ordered: the device is reset to its factory state.",
         };

@@ -7,7 +7,9 @@
 //! - `model`, `passcode`, `device`, `obey`, `information`, `inventory`, `refusal`: what a device is and how it answers;
 //! - `message`, `iphone`, `ota`: one device, step by step; `fleet`: many of them, from the portal to the end;
 //! - `browser`: a browser that is enrolled itself, keeps or drops its cookie, and follows links.
+//! - `android`: Android devices.
 
+pub mod android;
 pub mod browser;
 pub mod cms;
 pub mod device;

@@ -31,7 +31,7 @@ pub enum Trust {
 }
 
 impl Trust {
-    fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder> {
+    pub(super) fn apply(&self, builder: ClientBuilder) -> Result<ClientBuilder> {
         match self {
             Self::System => Ok(builder),
             Self::Anybody => Ok(builder.tls_danger_accept_invalid_certs(true)),

@@ -526,6 +526,55 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    launcher_packages (id) {
+        id -> Binary,
+        file_name -> Text,
+        package -> Text,
+        version -> Nullable<Text>,
+        length -> BigInt,
+        sha256 -> Binary,
+        certificate_sha256 -> Nullable<Binary>,
+        uploaded_by -> Text,
+        created_at -> BigInt,
+        completed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    launcher_pieces (package_id, position) {
+        package_id -> Binary,
+        position -> Integer,
+        content -> Binary,
+    }
+}
+
+diesel::table! {
+    launchers (enrollment_id) {
+        enrollment_id -> Binary,
+        cookie_hash -> Binary,
+        panel_password -> Text,
+        expires_at -> BigInt,
+        configured_at -> Nullable<BigInt>,
+        configured_version -> Nullable<Text>,
+        version_since -> Nullable<BigInt>,
+        confirmed_at -> Nullable<BigInt>,
+        locked_at -> Nullable<BigInt>,
+        lock_message -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    launcher_numbers (hash) {
+        hash -> Binary,
+        enrollment_id -> Binary,
+        sealed_number -> Binary,
+        created_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        retired_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(access_excluded_groups -> groups (group_id));
 diesel::joinable!(access_exceptions -> devices (device_id));
 diesel::joinable!(group_members -> groups (group_id));
@@ -552,6 +601,9 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(ladders -> devices (device_id));
 diesel::joinable!(import_lines -> imports (import_id));
+diesel::joinable!(launcher_pieces -> launcher_packages (package_id));
+diesel::joinable!(launcher_numbers -> launchers (enrollment_id));
+diesel::joinable!(launchers -> enrollments (enrollment_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
@@ -590,5 +642,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_lines,
     rollouts,
     saved_reports,
-    ladders
+    ladders,
+    launcher_packages,
+    launcher_pieces,
+    launchers,
+    launcher_numbers
 );

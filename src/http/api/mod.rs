@@ -12,6 +12,7 @@ pub mod error;
 pub mod groups;
 pub mod imports;
 pub mod jobs;
+pub mod launcher;
 pub mod mails;
 pub mod openapi;
 pub mod orders;
@@ -71,7 +72,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 resource("/devices/{id}/exception").get(access::get_exception).put(access::set_exception).delete(access::end_exception),
             )
             .service(resource("/devices/{id}/wipe").post(orders::wipe_device))
-            .service(resource("/devices/{id}/lock").post(orders::lock_device))
+            .service(resource("/devices/{id}/lock").post(orders::lock_device).delete(launcher::unlock_device))
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
             .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
@@ -83,6 +84,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 resource("/push-certificate").get(push_certificate::get_push_certificate).put(push_certificate::import_push_certificate),
             )
             .service(resource("/push-certificate/request").post(push_certificate::request_push_certificate))
+            .service(resource("/android/launcher").get(launcher::get_launcher).put(launcher::upload_launcher))
+            .service(resource("/android/launcher/settings").get(launcher::get_launcher_settings).patch(launcher::change_launcher_settings))
             .service(resource("/settings/test-mail").post(mails::send_test_mail))
             .service(resource("/mails").get(mails::list_mails))
             .service(resource("/mails/retry").post(mails::retry_failed_mails))

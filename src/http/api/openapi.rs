@@ -10,8 +10,8 @@ use utoipa::{
 };
 
 use super::{
-    access, approvals, audit, devices, groups, imports, jobs, mails, orders, policies, preview, push_certificate, reports, rollouts,
-    saved_reports, settings, users, webhooks,
+    access, approvals, audit, devices, groups, imports, jobs, launcher, mails, orders, policies, preview, push_certificate, reports,
+    rollouts, saved_reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -37,6 +37,8 @@ use super::{
         orders::order_command, approvals::approve_command, approvals::cancel_command,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
+        launcher::get_launcher, launcher::upload_launcher, launcher::get_launcher_settings, launcher::change_launcher_settings,
+        launcher::unlock_device,
         audit::list_audit, audit::verify_audit,
     ),
     modifiers(&TokenScheme)

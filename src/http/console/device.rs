@@ -55,6 +55,7 @@ fn done(word: &str) -> Option<&'static str> {
     Some(match word {
         "refresh" => "The device was asked for its facts. It answers when it next connects.",
         "lock" => "The device will be locked when it next connects.",
+        "unlock" => "The lock was taken away. The device opens when it next connects.",
         "clear-passcode" => "The passcode will be removed when the device next connects. Its policy then asks for a new one.",
         "retire" => "The device was let go. It has lost access, and removes what was installed from here when it next connects.",
         "selective" => "The selective wipe was ordered. The device has lost access, and company data goes when it next connects.",
@@ -344,6 +345,14 @@ fn actions(admin: &Admin, found: &DeviceWithOffers) -> Vec<Action> {
             false,
         ),
     ];
+    let unlock = (found.is_locked && admin.may(Permission::SupportDevices)).then(|| Action {
+        address: at("unlock"),
+        text: "Unlock",
+        effect: "Takes the lock away. Nobody can do that on the device itself.",
+        refusal: None,
+        class: "plain",
+        is_direct: true,
+    });
     table
         .into_iter()
         .filter(|(permission, ..)| admin.may(*permission))
@@ -355,6 +364,7 @@ fn actions(admin: &Admin, found: &DeviceWithOffers) -> Vec<Action> {
             class,
             is_direct,
         })
+        .chain(unlock)
         .collect()
 }
 

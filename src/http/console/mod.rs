@@ -34,6 +34,7 @@ mod frame;
 mod group;
 mod groups;
 mod import;
+mod launcher;
 mod orders;
 mod outbox;
 mod overview;
@@ -167,6 +168,10 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/push", Read, |at| seen(at, push::get_push)),
     send("/console/push/request", ManageSettings, |at| sent(at, push::post_request)),
     send("/console/push/import", ManageSettings, |at| sent(at, push::post_import)),
+    look("/console/android/launcher", Read, |at| seen(at, launcher::get_launcher)),
+    send("/console/android/launcher/upload", ManageSettings, |at| sent(at, launcher::post_upload)),
+    send("/console/android/launcher/settings", ManageSettings, |at| sent(at, launcher::post_settings)),
+    send("/console/devices/{id}/unlock", SupportDevices, |at| sent(at, launcher::post_unlock)),
     look("/console/audit", ReadAudit, |at| seen(at, audit::get_audit)),
     both("/console/tokens", ManageSettings, ManageSettings, |at| sent(seen(at, tokens::get_tokens), tokens::post_token)),
     send("/console/tokens/revoke", ManageSettings, |at| sent(at, tokens::post_revoke)),

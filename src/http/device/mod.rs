@@ -3,6 +3,7 @@
 use actix_web::web;
 
 pub mod apple;
+pub mod launcher;
 pub mod ota;
 pub mod pki;
 pub mod scep;
@@ -11,6 +12,7 @@ pub mod signer;
 /// The addresses that are burnt into profiles and certificates.
 pub fn configure(config: &mut web::ServiceConfig) {
     configure_management(config);
+    launcher::configure(config);
     config.service(web::resource("/scep").get(scep::get).post(scep::post));
     config.service(web::resource("/enroll/ota").post(ota::continue_enrollment));
     config.service(web::resource("/.well-known/com.apple.remotemanagement").get(apple::discover));

@@ -23,7 +23,7 @@ mod help;
 pub mod limit;
 mod profile;
 mod progress;
-mod qr;
+pub mod qr;
 mod remove;
 mod return_to;
 mod start;

@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// Addresses that are not in the description: those of devices, of load balancers, and of people.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 20] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -19,6 +19,10 @@ const OTHERS: [&str; 16] = [
     "/pki/ca.pem",
     "/pki/crl",
     "/pki/ocsp",
+    "/android/hw/rest/public/sync/info",
+    "/android/hw/rest/notification/polling/dev-001",
+    "/android/hw/rest/plugins/devicereset/public/dev-001",
+    "/files/x/launcher.apk",
     "/api/openapi.json",
     "/api/docs",
     "/",

@@ -164,6 +164,11 @@ impl Browser {
         self.is_accessible(name).await;
     }
 
+    /// A picture of what the window shows.
+    pub async fn picture(&self) -> Vec<u8> {
+        self.client.screenshot().await.unwrap()
+    }
+
     async fn keep_picture(&self, name: &str) {
         let folder = pictures();
         std::fs::create_dir_all(&folder).unwrap();

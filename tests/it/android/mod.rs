@@ -1,0 +1,8 @@
+//! Android devices, each by its own protocol.
+
+mod launcher;
+mod launcher_answers;
+mod launcher_code;
+mod launcher_hostile;
+mod launcher_package;
+mod launcher_stage;
