@@ -128,9 +128,10 @@ impl Words<'_> {
             }
             Question::Unenrolled => format!("Yes. The setting for devices that are not enrolled: {then}"),
             Question::Unsupported => format!("Yes. The setting for devices that cannot be managed: {then}"),
-            Question::UnknownCompliance => format!("Yes.{} The setting for such devices: {then}", self.reasons()),
+            Question::UnknownCompliance | Question::Noncompliant => {
+                format!("Yes.{} The setting for such devices: {then}", self.reasons())
+            }
             Question::ReportedOnly => format!("Yes.{} Its policy reports that and lets it in: {then}", self.reasons()),
-            Question::Noncompliant => format!("Yes.{} The setting for such devices: {then}", self.reasons()),
             Question::NothingAgainst => format!("Yes: {then}"),
         }
     }
@@ -151,7 +152,8 @@ impl Words<'_> {
     }
 
     fn reasons(&self) -> String {
-        self.verdict.into_iter().flat_map(|verdict| &verdict.reasons).map(|reason| format!(" {}", reason.text)).collect()
+        let reasons = self.verdict.into_iter().flat_map(|verdict| &verdict.reasons);
+        reasons.fold(String::new(), |text, reason| text + " " + &reason.text)
     }
 }
 
