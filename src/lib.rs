@@ -5,15 +5,17 @@
 //!    ▲               ├─ service ◄─┬─ jobs
 //!    ├─ pki ◄────────┤            ├─ http
 //!    ├─ apple        │            └─ cli ─► simulator
+//!    ├─ android      │
 //!    ├─ webhook      │
 //!    └─ mail ◄───────┘
 //! config: read by cli, which hands each part its own values
 //! ```
 //!
-//! [`domain`] says what is true, without I/O; [`store`] keeps it, and is the only place with SQL; [`pki`], [`apple`],
+//! [`domain`] says what is true, without I/O; [`store`] keeps it, and is the only place with SQL; [`pki`], [`apple`], [`android`],
 //! [`mail`] and [`webhook`] translate; [`service`] does things, one verb in each file, and is the only caller of a writing transaction;
 //! [`http`], [`jobs`] and [`cli`] are who asks. [`simulator`] is the other end of the wire and shares no codec with the rest.
 
+pub mod android;
 pub mod apple;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,7 @@ use enlist::{
     domain::{
         access::Decision,
         audit::Actor,
+        backend::Backend,
         command::{Command, Purpose},
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
@@ -146,6 +147,8 @@ fn enrollment(device: &Device, now: Timestamp) -> Enrollment {
         enrolled_at: Some(now),
         ended_at: None,
         end_cause: None,
+        backend: Backend::Apple,
+        management_mode: None,
     }
 }
 

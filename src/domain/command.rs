@@ -70,6 +70,21 @@ pub enum Command {
     RenewIdentity,
     /// Apple `DeclarativeManagement`: asks the device to synchronize its declarations.
     DeclarativeManagement,
+    /// Android: take over the policy of this version.
+    ApplyPolicy {
+        /// The version that the device must name afterwards.
+        version: String,
+    },
+    /// Android: say how the device is.
+    ReportPosture,
+    /// Android: set this passcode in place of a forgotten one.
+    ResetPasscode {
+        /// The new passcode, sealed; it is opened when the command is handed out.
+        #[serde(with = "base64_bytes")]
+        sealed_passcode: Vec<u8>,
+    },
+    /// Android: remove everything that belongs to the organization and end the management.
+    RemoveWorkData,
     /// A command dictionary that is not typed here, as an XML property list.
     Raw {
         /// `RequestType` of the command.
@@ -165,6 +180,10 @@ impl Command {
             Self::Settings { .. } => "settings",
             Self::RenewIdentity => "renew_identity",
             Self::DeclarativeManagement => "declarative_management",
+            Self::ApplyPolicy { .. } => "apply_policy",
+            Self::ReportPosture => "report_posture",
+            Self::ResetPasscode { .. } => "reset_passcode",
+            Self::RemoveWorkData => "remove_work_data",
             Self::Raw { .. } => "raw",
         }
     }
@@ -173,13 +192,17 @@ impl Command {
     #[must_use]
     pub fn needed_rights(&self) -> AccessRights {
         match self {
-            Self::InstallProfile { .. } | Self::RemoveProfile { .. } | Self::RenewIdentity => AccessRights::MANAGE_PROFILES,
+            Self::InstallProfile { .. }
+            | Self::RemoveProfile { .. }
+            | Self::RenewIdentity
+            | Self::ApplyPolicy { .. }
+            | Self::RemoveWorkData => AccessRights::MANAGE_PROFILES,
             Self::ProfileList { .. } | Self::CertificateList { .. } => AccessRights::INSPECT_PROFILES,
             Self::DeviceInformation { .. } => AccessRights::QUERY_DEVICE,
-            Self::SecurityInfo => AccessRights::QUERY_SECURITY,
+            Self::SecurityInfo | Self::ReportPosture => AccessRights::QUERY_SECURITY,
             Self::InstalledApplicationList { managed_only: true } => AccessRights::MANAGE_APPS,
             Self::InstalledApplicationList { managed_only: false } => AccessRights::QUERY_APPS,
-            Self::DeviceLock { .. } | Self::ClearPasscode => AccessRights::LOCK_AND_CLEAR_PASSCODE,
+            Self::DeviceLock { .. } | Self::ClearPasscode | Self::ResetPasscode { .. } => AccessRights::LOCK_AND_CLEAR_PASSCODE,
             Self::EraseDevice(_) => AccessRights::ERASE,
             Self::Restrictions { .. } => AccessRights::QUERY_RESTRICTIONS,
             Self::Settings { .. } => AccessRights::MANAGE_SETTINGS,
@@ -198,7 +221,7 @@ impl Command {
     #[must_use]
     pub fn is_destructive(&self) -> bool {
         match self {
-            Self::EraseDevice(_) => true,
+            Self::EraseDevice(_) | Self::RemoveWorkData => true,
             Self::Raw { request_type, .. } => request_type == "EraseDevice" || request_type == "RemoveProfile",
             _ => false,
         }

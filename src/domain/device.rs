@@ -1,5 +1,6 @@
 //! The words for a device's platform and state, and the moves between states that are legal.
 
+use super::backend::{Action, Backend, ManagementMode};
 use crate::words;
 
 words! {
@@ -103,6 +104,9 @@ pub enum WipeRefusal {
     /// A selective wipe needs the right to manage profiles.
     #[error("this enrollment was made without the right to remove profiles, so company data cannot be removed: retire the device instead")]
     NoProfileRight,
+    /// What manages the device cannot do it.
+    #[error("{0}")]
+    Backend(&'static str),
     /// This platform has no such command.
     #[error("devices of this platform cannot be wiped")]
     Unsupported,
@@ -121,6 +125,10 @@ pub struct WipeTarget {
     pub rights: super::rights::AccessRights,
     /// Whether it is a User Enrollment.
     pub is_user_enrollment: bool,
+    /// What manages it.
+    pub backend: Backend,
+    /// What its agent is on it.
+    pub mode: Option<ManagementMode>,
 }
 
 impl WipeTarget {
@@ -130,13 +138,21 @@ impl WipeTarget {
     /// The reason why not.
     pub fn may_wipe(&self, scope: WipeScope) -> Result<(), WipeRefusal> {
         use super::rights::AccessRights;
-        if !matches!(self.platform, Platform::Ios | Platform::Ipados) {
+        if !matches!(self.platform, Platform::Ios | Platform::Ipados | Platform::Android | Platform::Browser) {
             return Err(WipeRefusal::Unsupported);
         }
         match self.state {
             EnrollmentState::Enrolled => {}
             EnrollmentState::WipePending => return Err(WipeRefusal::AlreadyPending),
             other => return Err(WipeRefusal::NotManaged(other)),
+        }
+        let action = match scope {
+            WipeScope::Selective => Action::SelectiveWipe,
+            WipeScope::Full => Action::FullWipe,
+        };
+        // A personal device is refused as such, whatever manages it.
+        if scope == WipeScope::Selective || self.ownership == Ownership::Company {
+            self.backend.may(self.mode, action).map_err(WipeRefusal::Backend)?;
         }
         match scope {
             WipeScope::Selective if !self.rights.allows(AccessRights::MANAGE_PROFILES) && !self.is_user_enrollment => {
@@ -161,6 +177,8 @@ mod tests {
         state: EnrollmentState::Enrolled,
         rights: AccessRights::COMPANY,
         is_user_enrollment: false,
+        backend: Backend::Apple,
+        mode: None,
     };
 
     #[test]

@@ -2,12 +2,15 @@
 
 pub mod access;
 pub mod audit;
+pub mod backend;
 pub mod command;
 pub mod compliance;
 pub mod device;
 pub mod enrollment;
 pub mod id;
+pub mod ladder;
 pub mod networks;
+pub mod origin;
 pub mod passcode;
 pub mod policy;
 pub mod posture;

@@ -20,6 +20,8 @@ words! {
         StatusReport = "status_report",
         /// An Android agent.
         Agent = "agent",
+        /// The log of the Headwind launcher, which is weaker than what an agent says.
+        Headwind = "headwind",
     }
 }
 
@@ -62,6 +64,14 @@ pub struct Posture {
     pub serial: Option<Fact<String>>,
     /// The device is supervised.
     pub supervised: Option<Fact<bool>>,
+    /// The storage is encrypted, where the device says so outright (Android).
+    pub encrypted: Option<Fact<bool>>,
+    /// The level of the passcode (Android's `none`, `low`, `medium`, `high`).
+    pub passcode_complexity: Option<Fact<String>>,
+    /// Date of the last security update, such as "2026-10-05" (Android).
+    pub security_patch: Option<Fact<String>>,
+    /// Version of the policy that the device has taken over (Android).
+    pub applied_policy: Option<Fact<String>>,
     /// Jailbroken or rooted.
     pub compromised: Option<Fact<bool>>,
     /// Profiles that are installed and were installed by the server.
@@ -96,6 +106,10 @@ impl Posture {
             device_name,
             serial,
             supervised,
+            encrypted,
+            passcode_complexity,
+            security_patch,
+            applied_policy,
             compromised,
             managed_profiles
         );
@@ -119,19 +133,38 @@ impl Posture {
             passcode_compliant,
             passcode_compliant_with_profiles,
             encryption_capable,
+            encrypted,
             os_version,
+            applied_policy,
             compromised,
             managed_profiles
         );
         fresh
     }
 
+    /// Forgets facts of a launcher's log that are older than so many seconds: the log says how the passcode was when a screen was
+    /// last opened, and no more. Gives when the next of those that are left will be too old.
+    pub fn forget_weak(&mut self, now: Timestamp, seconds: i64) -> Option<Timestamp> {
+        let is_kept = |fact: &Fact<bool>| fact.source != Source::Headwind || fact.at.plus_seconds(seconds) > now;
+        self.passcode_present = self.passcode_present.take().filter(is_kept);
+        self.passcode_compliant = self.passcode_compliant.take().filter(is_kept);
+        let left = [&self.passcode_present, &self.passcode_compliant].into_iter().flatten();
+        left.filter(|fact| fact.source == Source::Headwind).map(|fact| fact.at.plus_seconds(seconds)).min()
+    }
+
     /// When the oldest of the facts that compliance rests on was said.
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
-        let flags = [&self.passcode_present, &self.passcode_compliant, &self.passcode_compliant_with_profiles, &self.encryption_capable];
+        let flags = [
+            &self.passcode_present,
+            &self.passcode_compliant,
+            &self.passcode_compliant_with_profiles,
+            &self.encryption_capable,
+            &self.encrypted,
+        ];
         let flags = flags.into_iter().flatten().map(|fact| fact.at);
-        flags.chain(self.os_version.iter().map(|fact| fact.at)).chain(self.managed_profiles.iter().map(|fact| fact.at)).min()
+        let texts = self.os_version.iter().chain(&self.applied_policy).map(|fact| fact.at);
+        flags.chain(texts).chain(self.managed_profiles.iter().map(|fact| fact.at)).min()
     }
 
     /// The managed profile of this identifier, if the device has reported it.

@@ -45,6 +45,11 @@ impl AccessRights {
     /// What a personal device is asked for: no erase, no network identifiers, no list of private apps.
     pub const PERSONAL: Self = Self(1 + 2 + 4 + 16 + 1024 + 4096);
 
+    /// What an agent on a company's Android device can do: everything but change single settings and read restrictions.
+    pub const ANDROID_COMPANY: Self = Self(1 + 2 + 4 + 8 + 16 + 32 + 1024 + 4096);
+    /// What an agent on a person's own Android device can do.
+    pub const ANDROID_PERSONAL: Self = Self(1 + 2 + 4 + 16 + 1024 + 4096);
+
     /// The rights that the enrollment profile asks for. They can never be widened without enrolling again.
     #[must_use]
     pub const fn for_ownership(ownership: Ownership) -> Self {

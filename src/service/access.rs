@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, groups::check_groups, policy::enqueue_rollout, wipe::lock_device};
+use super::{App, Error, Result, groups::check_groups_exist, rollout, wipe::lock_device};
 use crate::{
     domain::{
         access::{AccessRules, Decision, GateOutage},
@@ -16,6 +16,7 @@ use crate::{
         Tx,
         access::{self, ExceptionRow},
         audit::{self, Entry},
+        rollouts::Scope,
     },
 };
 
@@ -51,13 +52,13 @@ impl App {
         let app = Arc::clone(self);
         let rules = self
             .write(move |tx| {
-                check_groups(tx, &wanted.excluded_groups).map_err(of_excluded)?;
+                check_groups_exist(tx, &wanted.excluded_groups).map_err(of_excluded)?;
                 let before = access::rules(tx)?;
                 access::set_rules(tx, &wanted, app.now())?;
                 let after = access::rules(tx)?;
                 let same_outage = |rules: &AccessRules| AccessRules { gate_outage: GateOutage::FailClosed, ..rules.clone() };
                 if same_outage(&before) != same_outage(&after) {
-                    enqueue_rollout(tx, None)?;
+                    rollout::begin(tx, &app, &Scope::Everyone, "The access rules were changed")?;
                 }
                 let detail = json!({ "before": before, "after": after });
                 let subject = "access_rules".to_owned();

@@ -12,6 +12,7 @@ use crate::{
         field::Secret,
     },
     domain::{
+        backend::Backend,
         command::{Command, Purpose},
         device::{EnrollmentState, Platform},
         id::DeviceId,
@@ -214,11 +215,15 @@ impl App {
         enrollment: &Enrollment,
         device: DeviceId,
     ) -> Result<Option<commands::QueuedCommand>> {
-        let questions = [
-            Command::DeviceInformation { queries: QUERIES.map(String::from).to_vec() },
-            Command::SecurityInfo,
-            Command::ProfileList { managed_only: true },
-        ];
+        let questions = match enrollment.backend {
+            Backend::Apple => vec![
+                Command::DeviceInformation { queries: QUERIES.map(String::from).to_vec() },
+                Command::SecurityInfo,
+                Command::ProfileList { managed_only: true },
+            ],
+            Backend::Agent | Backend::Headwind => vec![Command::ReportPosture],
+            Backend::Certificate | Backend::Browser => Vec::new(),
+        };
         let mut first = None;
         for question in questions {
             let is_allowed = enrollment.is_user_enrollment || enrollment.rights.allows(question.needed_rights());

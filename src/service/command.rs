@@ -9,6 +9,7 @@ use crate::{
     apple::profile,
     domain::{
         audit::Actor,
+        backend::{Action, Backend},
         command::{Command, Purpose},
         device::EnrollmentState,
         id::DeviceId,
@@ -104,6 +105,12 @@ pub(super) fn may_send(enrollment: &Enrollment, command: &Command) -> Result<()>
     if command.is_destructive() {
         return Err(Error::Conflict("this command destroys data or ends the management: order a wipe or retire the device instead".into()));
     }
+    if let Some(action) = action_of(command) {
+        enrollment.backend.may(enrollment.management_mode, action).map_err(|why| Error::Conflict(why.into()))?;
+    }
+    if is_for_apple(command) != (enrollment.backend == Backend::Apple) && !is_for_both(command) {
+        return Err(Error::Conflict("this command is not one for devices of this platform".into()));
+    }
     if enrollment.is_user_enrollment && command.is_forbidden_in_user_enrollment() {
         return Err(Error::Conflict("the device was enrolled for a user only, where this command is not allowed".into()));
     }
@@ -116,4 +123,23 @@ pub(super) fn may_send(enrollment: &Enrollment, command: &Command) -> Result<()>
         return Err(Error::Conflict("the device has given no unlock token, so its passcode cannot be cleared from here".into()));
     }
     Ok(())
+}
+
+/// What a command does, where that depends on what manages the device.
+const fn action_of(command: &Command) -> Option<Action> {
+    match command {
+        Command::DeviceLock { .. } => Some(Action::Lock),
+        Command::ClearPasscode | Command::ResetPasscode { .. } => Some(Action::ResetPasscode),
+        Command::SecurityInfo | Command::ReportPosture => Some(Action::Refresh),
+        _ => None,
+    }
+}
+
+/// Whether the command exists on every platform, in whatever form.
+const fn is_for_both(command: &Command) -> bool {
+    matches!(command, Command::DeviceLock { .. } | Command::EraseDevice(_))
+}
+
+const fn is_for_apple(command: &Command) -> bool {
+    !matches!(command, Command::ApplyPolicy { .. } | Command::ReportPosture | Command::ResetPasscode { .. } | Command::RemoveWorkData)
 }

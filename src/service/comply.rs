@@ -8,9 +8,11 @@ use serde_json::json;
 
 use super::{App, Error, Result, queue, settings};
 use crate::{
+    android,
     apple::profile::{self, Profile},
     domain::{
         access::{self, AccessRules, Candidate, Decision, Exception},
+        backend::Backend,
         command::{Command, Purpose},
         compliance::{Status, Subject, Verdict, evaluate},
         device::{EnrollmentState, Platform},
@@ -37,15 +39,19 @@ pub(super) struct Known {
     pub device: Device,
     pub enrollment: Option<Enrollment>,
     pub posture: Posture,
-    policy: Option<EffectivePolicy>,
+    pub(super) policy: Option<EffectivePolicy>,
     /// The passcode profile that the device must have; none where no passcode is asked for.
-    passcode: Option<Profile>,
-    organization: String,
-    user: UserState,
-    /// What the organization decides about access, and what of it is about this device and its user.
-    rules: AccessRules,
-    is_excluded: bool,
-    exception: Option<Exception>,
+    pub(super) passcode: Option<Profile>,
+    /// The version of the policy that an Android device must take over; none where there is nothing to take over.
+    pub(super) policy_version: Option<String>,
+    pub(super) organization: String,
+    pub(super) user: UserState,
+    /// What the organization decides about access.
+    pub(super) rules: Arc<AccessRules>,
+    /// The user is in a group that the organization leaves alone.
+    pub(super) is_excluded: bool,
+    /// What an administrator decided about the device.
+    pub(super) exception: Option<Exception>,
 }
 
 impl Known {
@@ -66,24 +72,30 @@ impl Known {
         let policy = policies::for_user(conn, device.user_id)?;
         let organization = settings::read(conn, &app.default_sender)?.organization;
         let passcode = wanted_passcode(app, &organization, &device, enrollment.as_ref(), policy.as_ref())?;
-        let rules = store::access::rules(conn)?;
+        let backend = enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend);
+        let policy_version = policy.as_ref().and_then(|policy| android::policy::wanted_version(backend, &policy.rules));
+        let rules = Arc::new(store::access::rules(conn)?);
         let is_excluded = !rules.excluded_groups.is_empty() && store::access::is_excluded(conn, device.user_id)?;
         let exception = store::access::exception(conn, device.id)?.map(|row| row.exception());
-        Ok(Self { device, enrollment, posture, policy, passcode, organization, user, rules, is_excluded, exception })
+        Ok(Self { device, enrollment, posture, policy, passcode, policy_version, organization, user, rules, is_excluded, exception })
     }
 
-    /// The verdict at this time.
-    pub fn verdict(&self, now: Timestamp) -> Result<Verdict> {
+    /// The verdict and the decision that follow from what is known; changes nothing.
+    pub fn conclude(&self, now: Timestamp) -> Result<(Verdict, Decision)> {
         let before = self.device.reasons()?;
         let subject = Subject {
             platform: self.device.platform,
             state: self.device.state,
+            backend: self.enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend),
             is_user_enrollment: self.enrollment.as_ref().is_some_and(|enrollment| enrollment.is_user_enrollment),
             last_seen_at: self.device.last_seen_at,
             passcode_profile: self.passcode.as_ref().map(|profile| (profile.identifier.as_str(), profile.uuid.as_str())),
+            policy_version: self.policy_version.as_deref(),
             before: &before,
         };
-        Ok(evaluate(self.policy.as_ref(), &subject, &self.posture, now))
+        let verdict = evaluate(self.policy.as_ref(), &subject, &self.posture, now);
+        let access = access::decide(&self.rules, &self.candidate(verdict.status), now).decision;
+        Ok((verdict, access))
     }
 
     /// What the access rules are asked about, with this verdict.
@@ -102,11 +114,6 @@ impl Known {
             os_version: self.device.os_version.as_deref(),
             user_agent: None,
         }
-    }
-
-    /// The access rules that it was read with.
-    pub const fn rules(&self) -> &AccessRules {
-        &self.rules
     }
 
     /// When time alone may change what is decided, with this verdict.
@@ -144,9 +151,18 @@ impl App {
     ///
     /// `cause` goes into the timeline where something changed.
     pub(super) fn reconcile(&self, tx: &mut Tx<'_>, mut known: Known, cause: &str) -> Result<()> {
-        self.judge(tx, &mut known, cause)?;
-        self.keep_passcode_profile(tx, &mut known)?;
+        self.settle(tx, &mut known, cause)?;
         Ok(devices::update(tx, &known.device)?)
+    }
+
+    /// The same without writing the device down.
+    pub(super) fn settle(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
+        self.judge(tx, known, cause)?;
+        match known.enrollment.as_ref().map(|enrollment| enrollment.backend) {
+            Some(Backend::Apple) => self.keep_passcode_profile(tx, known),
+            Some(Backend::Agent | Backend::Headwind) => self.keep_policy_version(tx, known),
+            Some(Backend::Certificate | Backend::Browser) | None => Ok(()),
+        }
     }
 
     /// Reads a device and reconciles it.
@@ -157,8 +173,8 @@ impl App {
 
     fn judge(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
         let now = self.now();
-        let verdict = known.verdict(now)?;
-        let access = access::decide(&known.rules, &known.candidate(verdict.status), now).decision;
+        let (verdict, access) = known.conclude(now)?;
+        let next_rung = self.climb(tx, known, &verdict, access)?;
         let good_until = known.good_until(&verdict, now);
         let device = &mut known.device;
         let (status_before, access_before) = (device.compliance, device.access);
@@ -176,7 +192,7 @@ impl App {
         device.access = access;
         device.set_reasons(&verdict.reasons)?;
         device.deadline = verdict.deadline;
-        device.evaluate_at = good_until;
+        device.evaluate_at = good_until.into_iter().chain(next_rung).min();
         device.evaluated_at = Some(now);
         if verdict.status != status_before {
             let change = json!({ "before": status_before, "after": verdict.status, "reasons": verdict.reasons, "cause": cause });
@@ -216,6 +232,23 @@ impl App {
         enrollments::set_passcode_profile(tx, enrollment.id, enrollment.passcode_profile.as_deref())?;
         self.queue(tx, enrollment, known.device.id, &command, Purpose::Policy)?;
         tracing::debug!(device = %known.device.id, organization = known.organization, "the passcode profile was queued");
+        Ok(())
+    }
+
+    /// Queues the policy where an Android device was not told of the one that it must take over. The version that it was last told
+    /// of is kept where an Apple device keeps the UUID of its passcode profile.
+    fn keep_policy_version(&self, tx: &mut Tx<'_>, known: &mut Known) -> Result<()> {
+        let Some(enrollment) = known.enrollment.as_mut() else { return Ok(()) };
+        let is_managed = enrollment.state == Stage::Enrolled && known.device.state == EnrollmentState::Enrolled;
+        if !is_managed || enrollment.passcode_profile == known.policy_version {
+            return Ok(());
+        }
+        // Nothing is asked for any more: the device is told so as well, with a version that no policy has.
+        let version = known.policy_version.clone().unwrap_or_default();
+        commands::cancel_kind(tx, enrollment.id, Purpose::Policy, "apply_policy", "a newer policy took its place", self.now())?;
+        enrollment.passcode_profile.clone_from(&known.policy_version);
+        enrollments::set_passcode_profile(tx, enrollment.id, enrollment.passcode_profile.as_deref())?;
+        self.queue(tx, enrollment, known.device.id, &Command::ApplyPolicy { version }, Purpose::Policy)?;
         Ok(())
     }
 

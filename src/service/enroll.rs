@@ -13,10 +13,10 @@ use crate::{
     },
     domain::{
         audit::Actor,
+        backend::Backend,
         device::Ownership,
         enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION},
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
-        rights::AccessRights,
         sign_in::{FAILURE_HOURS, KNOWN_DAYS},
         time::Timestamp,
         user::UserState,
@@ -29,7 +29,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        gate, imports, mails, sessions,
+        gate, imports, mails, rollouts, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -131,7 +131,7 @@ impl App {
                 return Err(Error::Denied("the profile is given only after the person has agreed".into()));
             };
             let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
-            let (enrollment, secret) = app.prepare(tx, &user, visit.ownership, Some((version, at)))?;
+            let (enrollment, secret) = app.prepare(tx, &user, Backend::Apple, visit.ownership, Some((version, at)))?;
             if !visits::take_profile(tx, visit.id, enrollment.id, app.now())? {
                 return Err(Error::Conflict("the profile was downloaded already; begin again to get another".into()));
             }
@@ -151,7 +151,7 @@ impl App {
             if user.state != UserState::Active {
                 return Err(Error::Conflict("the user is disabled; enable the user before enrolling a device".into()));
             }
-            let (enrollment, secret) = app.prepare(tx, &user, ownership, None)?;
+            let (enrollment, secret) = app.prepare(tx, &user, Backend::Apple, ownership, None)?;
             let detail = json!({ "email": user.email, "ownership": ownership, "enrollment": enrollment.id });
             audit::record(
                 tx,
@@ -170,10 +170,11 @@ impl App {
     }
 
     /// Prepares an enrollment with its one-time right to a certificate.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         tx: &mut Tx<'_>,
         user: &User,
+        backend: Backend,
         ownership: Ownership,
         consent: Option<(String, Timestamp)>,
     ) -> Result<(Enrollment, Secret)> {
@@ -185,7 +186,7 @@ impl App {
             device_id: None,
             generation: 0,
             ownership,
-            rights: AccessRights::for_ownership(ownership),
+            rights: backend.rights(ownership),
             state: Stage::Prepared,
             is_user_enrollment: false,
             consent_version,
@@ -202,6 +203,8 @@ impl App {
             enrolled_at: None,
             ended_at: None,
             end_cause: None,
+            backend,
+            management_mode: None,
         };
         enrollments::insert(tx, &enrollment)?;
         let secret = self.challenge(tx, &enrollment, &user.email)?;
@@ -290,6 +293,7 @@ impl App {
             sessions::purge(tx, now.plus_days(-KNOWN_DAYS), now.plus_seconds(-FAILURE_HOURS * 3600))?;
             census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
             mails::forget_expired(tx, now)?;
+            rollouts::purge(tx, now.plus_days(-30))?;
             deliveries::purge(tx, now.plus_days(-30))?;
             gate::purge(tx, GATE_SECONDS)?;
             Ok(visits::purge(tx, now.plus_days(-1))?)

@@ -78,11 +78,11 @@ pub fn explain(conn: &mut Conn, app: &App, order: &ExplainOrder) -> Result<Expla
         return Err(Error::invalid("user", "is not the one whose device this is"));
     }
     let known = Known::of(conn, app, device)?;
-    let verdict = known.verdict(now)?;
+    let (verdict, _) = known.conclude(now)?;
     let exception = rows::exception(conn, id)?;
     let groups = rows::excluded_groups(conn)?;
     let candidate = Candidate { user_agent, ..known.candidate(verdict.status) };
-    let words = Words { rules: known.rules(), exception: exception.as_ref(), verdict: Some(&verdict), groups: &groups };
+    let words = Words { rules: &known.rules, exception: exception.as_ref(), verdict: Some(&verdict), groups: &groups };
     Ok(words.explain(&candidate, now))
 }
 

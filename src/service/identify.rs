@@ -79,6 +79,7 @@ impl App {
             profile_taken_at: None,
             created_at: now,
             expires_at: now.plus_seconds(VISIT_SECONDS),
+            backend: None,
         };
         let kept = visit.clone();
         self.write(move |tx| Ok(visits::insert(tx, &kept)?)).await?;

@@ -4,6 +4,7 @@
 use super::{App, Error, Result, command::may_send, wipe};
 use crate::{
     domain::{
+        backend::Backend,
         command::{Command, EraseOptions, ReturnToService},
         device::{EnrollmentState, WipeScope},
         id::{CommandId, DeviceId},
@@ -67,6 +68,7 @@ impl DeviceWithOffers {
 }
 
 fn offers(conn: &mut Conn, device: &Device, enrollment: Option<&Enrollment>) -> Result<Offers> {
+    let backend = enrollment.map_or(Backend::Apple, |enrollment| enrollment.backend);
     let by_command = |command: &Command| -> Offer {
         if device.state != EnrollmentState::Enrolled {
             return Err(format!("The device is not enrolled (it is {}), so no command can reach it.", device.state));
@@ -76,10 +78,11 @@ fn offers(conn: &mut Conn, device: &Device, enrollment: Option<&Enrollment>) -> 
         };
         may_send(enrollment, command).map_err(|error| error.to_string())
     };
+    let reset = Command::ResetPasscode { sealed_passcode: Vec::new() };
     let (refresh, lock, clear_passcode) = (
-        by_command(&Command::SecurityInfo),
+        by_command(if backend == Backend::Apple { &Command::SecurityInfo } else { &Command::ReportPosture }),
         by_command(&Command::DeviceLock { message: None, phone_number: None }),
-        by_command(&Command::ClearPasscode),
+        by_command(if backend == Backend::Apple { &Command::ClearPasscode } else { &reset }),
     );
     let mut wipe =
         |scope| Ok::<Offer, store::Error>(wipe::refusal(conn, device, enrollment, scope)?.map_or(Ok(()), |why| Err(why.to_string())));
@@ -127,6 +130,10 @@ fn request_of(queued: &commands::QueuedCommand) -> Result<String> {
             ..options
         }),
         Command::Raw { request_type, .. } => return Ok(format!("{request_type}: what somebody wrote by hand is not shown.")),
+        Command::ApplyPolicy { version } => return Ok(format!("apply_policy: the policy of version {version}")),
+        Command::ReportPosture => return Ok("report_posture".into()),
+        Command::ResetPasscode { .. } => return Ok("reset_passcode: the new passcode is not shown.".into()),
+        Command::RemoveWorkData => return Ok("remove_work_data".into()),
         Command::RenewIdentity => return Ok("A new enrollment profile, which is made when the device fetches it.".into()),
         other => other,
     };

@@ -14,14 +14,15 @@ use crate::{
     apple::profile,
     domain::{
         audit::Actor,
-        command::{Command, Purpose},
+        backend::Backend,
+        command::{Command, CommandState, Purpose},
         device::EnrollmentState,
         id::{DeviceId, UserId},
     },
     store::{
         Tx,
         audit::{self, Entry},
-        commands::{self, QueuedCommand},
+        commands::{self, Conclusion, QueuedCommand},
         devices, enrollments, timeline, users,
     },
 };
@@ -47,12 +48,22 @@ impl App {
         if !may_retire(tx, &device, enrollment.as_ref())? {
             return Ok(None);
         }
-        let Some(enrollment) = enrollment else { return Ok(None) };
+        let Some(mut enrollment) = enrollment else { return Ok(None) };
         self.within_limit(tx, actor)?;
         commands::cancel_all(tx, enrollment.id, "the device was retired", self.now())?;
-        let command = Command::RemoveProfile { identifier: profile::enrollment::identifier(&self.reverse_dns) };
-        let queued = self.queue_with_reason(tx, &enrollment, id, &command, Purpose::Retire, why)?;
+        let command = match enrollment.backend {
+            Backend::Apple => Command::RemoveProfile { identifier: profile::enrollment::identifier(&self.reverse_dns) },
+            _ => Command::RemoveWorkData,
+        };
+        let mut queued = self.queue_with_reason(tx, &enrollment, id, &command, Purpose::Retire, why)?;
         self.cut_off(tx, &mut device, &enrollment, EnrollmentState::Retired)?;
+        if !enrollment.backend.has_command_channel() {
+            // Nothing on the device has to hear of it: what there was to do is done.
+            let conclusion = Conclusion { state: CommandState::Acknowledged, error: None, answer: None };
+            commands::conclude(tx, queued.id, &conclusion, self.now())?;
+            queued.state = CommandState::Acknowledged;
+            end_enrollment(tx, &mut enrollment, why, "privilege_withdrawn", self.now())?;
+        }
         timeline::record(tx, id, self.now(), "retired", "The device was let go.", &actor.name)?;
         let (detail, subject) = (json!({ "command": queued.id, "why": why }), id.to_string());
         audit::record(tx, &Entry { at: self.now(), actor, action: "device.retire", subject_kind: "device", subject, detail })?;

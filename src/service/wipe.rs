@@ -9,6 +9,7 @@ use crate::{
     apple::profile,
     domain::{
         audit::Actor,
+        backend::Backend,
         command::{Command, EraseOptions, Purpose},
         device::{EnrollmentState, WipeRefusal, WipeScope, WipeTarget},
         id::DeviceId,
@@ -89,6 +90,9 @@ impl App {
                 Purpose::FullWipe,
                 &order.reason,
             );
+        }
+        if enrollment.backend != Backend::Apple {
+            return self.queue_with_reason(tx, enrollment, device.id, &Command::RemoveWorkData, Purpose::SelectiveWipeEnd, &order.reason);
         }
         let last = profile::enrollment::identifier(&self.reverse_dns);
         if enrollment.rights.allows(AccessRights::MANAGE_PROFILES) {
@@ -228,6 +232,8 @@ pub(super) fn refusal(
         state: if has_failed { EnrollmentState::Enrolled } else { device.state },
         rights: enrollment.map_or(AccessRights::from_bits(0), |enrollment| enrollment.rights),
         is_user_enrollment: enrollment.is_some_and(|enrollment| enrollment.is_user_enrollment),
+        backend: enrollment.map_or(Backend::Apple, |enrollment| enrollment.backend),
+        mode: enrollment.and_then(|enrollment| enrollment.management_mode),
     };
     Ok(target.may_wipe(scope).err())
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        backend::{Backend, ManagementMode},
         device::{EnrollmentState, Ownership},
         id::{CertificateId, DeviceId, EnrollmentId, UserId},
         rights::AccessRights,
@@ -80,6 +81,10 @@ pub struct Enrollment {
     pub ended_at: Option<Timestamp>,
     /// Why it ended.
     pub end_cause: Option<String>,
+    /// What manages the device.
+    pub backend: Backend,
+    /// What the agent is on the device, once it has said so.
+    pub management_mode: Option<ManagementMode>,
 }
 
 /// What one query finds out about the certificate that a message came with.

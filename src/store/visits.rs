@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::{Conn, Error, Tx, schema::visits};
 use crate::domain::{
+    backend::Backend,
     device::Ownership,
     id::{EnrollmentId, InvitationId, UserId, VisitId},
     time::Timestamp,
@@ -37,6 +38,8 @@ pub struct Visit {
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// How the device will be managed, once that was chosen.
+    pub backend: Option<Backend>,
 }
 
 /// The visit of this hash, if it has not ended.

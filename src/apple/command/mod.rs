@@ -14,6 +14,9 @@ pub enum EncodeError {
     /// `ClearPasscode` without the token that the device gave at its enrollment.
     #[error("the device has given no unlock token, so its passcode cannot be cleared")]
     NoUnlockToken,
+    /// It is a command for another platform.
+    #[error("Apple devices know no such command")]
+    NotApple,
     /// [`Command::RenewIdentity`] stands for a profile that only the services can make.
     #[error("the renewed enrollment profile has to be made first")]
     NotMade,
@@ -96,6 +99,9 @@ fn body(command: &Command, unlock_token: Option<&[u8]>) -> Result<Dictionary, En
         Command::Restrictions { profile_restrictions } => request("Restrictions").with("ProfileRestrictions", *profile_restrictions),
         Command::Settings { settings } => request("Settings").with("Settings", Value::Array(settings.iter().map(setting).collect())),
         Command::RenewIdentity => return Err(EncodeError::NotMade),
+        Command::ApplyPolicy { .. } | Command::ReportPosture | Command::ResetPasscode { .. } | Command::RemoveWorkData => {
+            return Err(EncodeError::NotApple);
+        }
         Command::DeclarativeManagement => request("DeclarativeManagement"),
         Command::Raw { request_type, plist } => raw(request_type, plist)?,
     })

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     device_list::{name_of, system_of},
+    device_policy::{self, AskedRow, PolicyRow, asked},
     exception::ExceptionView,
     frame::Frame,
     show::{self, Badge, When},
@@ -15,8 +16,8 @@ use crate::{
     domain::{
         command::CommandState,
         compliance::Reason,
-        id::{CommandId, DeviceId, UserId},
-        policy::EffectivePolicy,
+        id::{CommandId, DeviceId, PolicyId, UserId},
+        policy::Rules,
         posture::{Fact, Posture, Source},
         time::Timestamp,
         user::Permission,
@@ -132,6 +133,7 @@ struct DeviceView {
     evaluated: Option<When>,
     enrolled: Option<When>,
     policies: Vec<PolicyRow>,
+    asked: Vec<AskedRow>,
     reasons: Vec<ReasonRow>,
     steps: Vec<StepRow>,
     exception: Option<ExceptionView>,
@@ -154,16 +156,10 @@ struct StepRow {
     decided: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct PolicyRow {
-    id: String,
-    name: String,
-}
-
 struct Found {
     main: DeviceWithOffers,
     posture: Posture,
-    policy: Option<EffectivePolicy>,
+    policy: Vec<(PolicyId, String, Rules)>,
     explanation: Explanation,
     exception: Option<ExceptionRow>,
     commands: crate::store::page::Page<commands::QueuedCommand>,
@@ -182,7 +178,7 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
             let main = DeviceWithOffers::get(conn, id)?;
             Ok::<_, Error>(Found {
                 posture: postures::get(conn, id)?,
-                policy: policies::for_user(conn, main.device.user_id)?,
+                policy: policies::of_user(conn, main.device.user_id)?,
                 explanation: explain(conn, &app, &ExplainOrder { device: Some(id), ..ExplainOrder::default() })?,
                 exception: access::exception(conn, id)?,
                 commands: commands::list(conn, id, of_commands)?,
@@ -216,7 +212,8 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         enrolled: When::some(device.enrolled_at, now),
         serial: device.serial.clone(),
         model: device.model.clone().or_else(|| device.product_name.clone()),
-        policies: policy_rows(found.policy),
+        asked: asked(&found.policy),
+        policies: device_policy::rows(found.policy),
         reasons: reasons.into_iter().map(|reason| reason_row(reason, now)).collect(),
         steps: found.explanation.because.into_iter().map(step_row).collect(),
         exception: found.exception.map(|row| ExceptionView::new(row, now)),
@@ -232,10 +229,6 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         email: found.main.email,
         owner: found.main.name,
     })
-}
-
-fn policy_rows(policy: Option<EffectivePolicy>) -> Vec<PolicyRow> {
-    policy.into_iter().flat_map(|policy| policy.from).map(|(id, name)| PolicyRow { id: id.to_string(), name }).collect()
 }
 
 fn reason_row(reason: Reason, now: Timestamp) -> ReasonRow {
@@ -295,6 +288,7 @@ const fn source_name(source: Source) -> &'static str {
         Source::CheckIn => "check-in",
         Source::StatusReport => "status report",
         Source::Agent => "agent",
+        Source::Headwind => "launcher's log",
     }
 }
 

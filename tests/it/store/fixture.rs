@@ -2,6 +2,7 @@
 
 use enlist::{
     domain::{
+        backend::Backend,
         command::{Command, Purpose},
         device::{EnrollmentState, Ownership, Platform},
         id::{CertificateId, ChallengeId, CodeId, EnrollmentId, GroupId, MailId, PolicyId, UserId, VisitId},
@@ -100,6 +101,8 @@ pub fn enrollment(user: UserId) -> Enrollment {
         enrolled_at: None,
         ended_at: None,
         end_cause: None,
+        backend: Backend::Apple,
+        management_mode: None,
     }
 }
 
@@ -117,6 +120,7 @@ pub fn visit() -> Visit {
         profile_taken_at: None,
         created_at: NOW,
         expires_at: NOW.plus_days(1),
+        backend: None,
     }
 }
 

@@ -7,6 +7,7 @@ use enlist::{
     domain::{
         access::Decision,
         audit::ActorKind,
+        backend::{Backend, ManagementMode},
         command::{CommandState, Purpose},
         compliance::Status,
         device::{EnrollmentState, Ownership, Platform},
@@ -173,6 +174,8 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         DeliveryState,
         ImportKind,
         ImportState,
+        Backend,
+        ManagementMode,
         Outcome
     )
     .into();

@@ -1,0 +1,4 @@
+//! What is spoken with Android devices: Enlist's own agent protocol, and that of the Headwind launcher. Translates, and knows
+//! neither the database nor HTTP.
+
+pub mod policy;
