@@ -33,27 +33,34 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
     addresses.into_iter().rev().find(|address| !proxies.contain(*address)).unwrap_or(peer)
 }
 
-/// The certificate that a device came with: by TLS, or in a header from a trusted proxy. A header that comes twice, or from anybody
-/// else, is no certificate.
+/// The certificate that a device came with: by TLS, or in a header from a trusted proxy (RFC 9440 `Client-Cert`, or nginx's
+/// `X-SSL-Client-Cert`). A header that comes twice, or from anybody else, is no certificate.
 #[must_use]
 pub fn client_certificate(request: &HttpRequest) -> Option<Vec<u8>> {
-    shown_certificate(request).ok().flatten()
+    shown_in(request, &DEVICE_WRITINGS).ok().flatten()
 }
 
 /// Something that can be read in two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ambiguous;
 
-/// How proxies write a certificate: RFC 9440 `Client-Cert`, nginx's and Envoy's escaped PEM, Traefik's base64.
+/// A header, and how proxies write a certificate into it.
 type Writing = (&'static str, fn(&str) -> Option<Vec<u8>>);
-const WRITINGS: [Writing; 3] =
+/// RFC 9440, and nginx's and Envoy's escaped PEM. Proxies in front of Enlist were told to take these away from what a client sends.
+const DEVICE_WRITINGS: [Writing; 2] = [("client-cert", from_rfc9440), ("x-ssl-client-cert", from_escaped_pem)];
+/// The same and Traefik's base64, from proxies in front of applications.
+const GATE_WRITINGS: [Writing; 3] =
     [("client-cert", from_rfc9440), ("x-ssl-client-cert", from_escaped_pem), ("x-forwarded-tls-client-cert", from_base64)];
 
-/// The certificate that a device came with, for whoever must know that nobody else has added one.
+/// The certificate that a device has shown to the proxy that asks the gate, or to this server itself.
 ///
 /// # Errors
 /// A trusted proxy handed on more than one, or one that cannot be read.
 pub fn shown_certificate(request: &HttpRequest) -> Result<Option<Vec<u8>>, Ambiguous> {
+    shown_in(request, &GATE_WRITINGS)
+}
+
+fn shown_in(request: &HttpRequest, writings: &[Writing]) -> Result<Option<Vec<u8>>, Ambiguous> {
     if let Some(peer) = request.conn_data::<PeerCertificate>() {
         return Ok(Some(peer.0.clone()));
     }
@@ -61,8 +68,8 @@ pub fn shown_certificate(request: &HttpRequest) -> Result<Option<Vec<u8>>, Ambig
         return Ok(None);
     }
     let mut shown = None;
-    for (name, read) in WRITINGS {
-        let mut values = request.headers().get_all(name);
+    for (name, read) in writings {
+        let mut values = request.headers().get_all(*name);
         let Some(value) = values.next() else { continue };
         let value = value.to_str().map_err(|_| Ambiguous)?.trim();
         if values.next().is_some() {
@@ -165,6 +172,8 @@ mod tests {
                 assert_eq!(shown(&[way, other]), Err(Ambiguous), "{way:?} {other:?}");
             }
         }
+        // The channels of devices know the first two only.
+        assert_eq!(client_certificate(&request("10.0.0.1", &[ways[2]])), None);
         let none = [("client-cert", "::"), ("x-ssl-client-cert", ""), ("x-forwarded-tls-client-cert", "-")];
         assert_eq!(shown(&none), Ok(None));
         assert_eq!(shown_certificate(&request("192.0.2.1", &ways)), Ok(None));

@@ -1,6 +1,6 @@
 //! What the organization asks of devices, read once for many of them: the policies, and what each becomes on a device.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{App, Error, Result, comply::Known, settings};
 use crate::{
@@ -24,9 +24,9 @@ use crate::{
 /// The policies, and the passcode profiles that were made from them.
 pub(super) struct Asked {
     policies: Vec<Policy>,
+    access: Arc<AccessRules>,
     organization: String,
     reverse_dns: String,
-    rules: AccessRules,
     /// By the requirements as JSON: many devices have the same.
     profiles: HashMap<String, Profile>,
 }
@@ -35,8 +35,8 @@ impl Asked {
     /// As it is.
     pub fn read(conn: &mut Conn, app: &App) -> Result<Self> {
         let organization = settings::read(conn, &app.default_sender)?.organization;
-        let (policies, rules) = (policies::all(conn)?, access::rules(conn)?);
-        Ok(Self { policies, organization, reverse_dns: app.reverse_dns.clone(), rules, profiles: HashMap::new() })
+        let access = Arc::new(access::rules(conn)?);
+        Ok(Self { policies: policies::all(conn)?, access, organization, reverse_dns: app.reverse_dns.clone(), profiles: HashMap::new() })
     }
 
     /// As it would be with this policy, new or in place of the one that has its identifier.
@@ -48,15 +48,15 @@ impl Asked {
 
     /// As it would be with these access rules.
     pub fn with_rules(&self, rules: AccessRules) -> Self {
-        Self { rules, ..self.afresh() }
+        Self { access: Arc::new(rules), ..self.afresh() }
     }
 
     fn afresh(&self) -> Self {
         Self {
             policies: self.policies.clone(),
+            access: Arc::clone(&self.access),
             organization: self.organization.clone(),
             reverse_dns: self.reverse_dns.clone(),
-            rules: self.rules.clone(),
             profiles: HashMap::new(),
         }
     }
@@ -89,8 +89,8 @@ impl Asked {
             policy_version,
             organization: self.organization.clone(),
             user: standing.user,
-            rules: self.rules.clone(),
-            is_excluded: standing.groups.iter().any(|group| self.rules.excluded_groups.contains(group)),
+            is_excluded: self.access.excluded_groups.iter().any(|group| standing.groups.contains(group)),
+            rules: Arc::clone(&self.access),
             exception: standing.exception,
         })
     }

@@ -46,9 +46,11 @@ pub(super) struct Known {
     pub(super) policy_version: Option<String>,
     pub(super) organization: String,
     pub(super) user: UserState,
-    /// What the organization decides about access, and what of it is about this device and its user.
-    pub(super) rules: AccessRules,
+    /// What the organization decides about access.
+    pub(super) rules: Arc<AccessRules>,
+    /// The user is in a group that the organization leaves alone.
     pub(super) is_excluded: bool,
+    /// What an administrator decided about the device.
     pub(super) exception: Option<Exception>,
 }
 
@@ -72,7 +74,7 @@ impl Known {
         let passcode = wanted_passcode(app, &organization, &device, enrollment.as_ref(), policy.as_ref())?;
         let backend = enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend);
         let policy_version = policy.as_ref().and_then(|policy| android::policy::wanted_version(backend, &policy.rules));
-        let rules = store::access::rules(conn)?;
+        let rules = Arc::new(store::access::rules(conn)?);
         let is_excluded = !rules.excluded_groups.is_empty() && store::access::is_excluded(conn, device.user_id)?;
         let exception = store::access::exception(conn, device.id)?.map(|row| row.exception());
         Ok(Self { device, enrollment, posture, policy, passcode, policy_version, organization, user, rules, is_excluded, exception })
@@ -80,13 +82,6 @@ impl Known {
 
     /// The verdict and the decision that follow from what is known; changes nothing.
     pub fn conclude(&self, now: Timestamp) -> Result<(Verdict, Decision)> {
-        let verdict = self.verdict(now)?;
-        let access = access::decide(&self.rules, &self.candidate(verdict.status), now).decision;
-        Ok((verdict, access))
-    }
-
-    /// The verdict at this time.
-    pub fn verdict(&self, now: Timestamp) -> Result<Verdict> {
         let before = self.device.reasons()?;
         let subject = Subject {
             platform: self.device.platform,
@@ -98,7 +93,9 @@ impl Known {
             policy_version: self.policy_version.as_deref(),
             before: &before,
         };
-        Ok(evaluate(self.policy.as_ref(), &subject, &self.posture, now))
+        let verdict = evaluate(self.policy.as_ref(), &subject, &self.posture, now);
+        let access = access::decide(&self.rules, &self.candidate(verdict.status), now).decision;
+        Ok((verdict, access))
     }
 
     /// What the access rules are asked about, with this verdict.
@@ -117,11 +114,6 @@ impl Known {
             os_version: self.device.os_version.as_deref(),
             user_agent: None,
         }
-    }
-
-    /// The access rules that it was read with.
-    pub const fn rules(&self) -> &AccessRules {
-        &self.rules
     }
 
     /// When time alone may change what is decided, with this verdict.

@@ -78,11 +78,11 @@ pub fn explain(conn: &mut Conn, app: &App, order: &ExplainOrder) -> Result<Expla
         return Err(Error::invalid("user", "is not the one whose device this is"));
     }
     let known = Known::of(conn, app, device)?;
-    let verdict = known.verdict(now)?;
+    let (verdict, _) = known.conclude(now)?;
     let exception = rows::exception(conn, id)?;
     let groups = rows::excluded_groups(conn)?;
     let candidate = Candidate { user_agent, ..known.candidate(verdict.status) };
-    let words = Words { rules: known.rules(), exception: exception.as_ref(), verdict: Some(&verdict), groups: &groups };
+    let words = Words { rules: &known.rules, exception: exception.as_ref(), verdict: Some(&verdict), groups: &groups };
     Ok(words.explain(&candidate, now))
 }
 
@@ -128,9 +128,10 @@ impl Words<'_> {
             }
             Question::Unenrolled => format!("Yes. The setting for devices that are not enrolled: {then}"),
             Question::Unsupported => format!("Yes. The setting for devices that cannot be managed: {then}"),
-            Question::UnknownCompliance => format!("Yes.{} The setting for such devices: {then}", self.reasons()),
+            Question::UnknownCompliance | Question::Noncompliant => {
+                format!("Yes.{} The setting for such devices: {then}", self.reasons())
+            }
             Question::ReportedOnly => format!("Yes.{} Its policy reports that and lets it in: {then}", self.reasons()),
-            Question::Noncompliant => format!("Yes.{} The setting for such devices: {then}", self.reasons()),
             Question::NothingAgainst => format!("Yes: {then}"),
         }
     }
@@ -151,7 +152,8 @@ impl Words<'_> {
     }
 
     fn reasons(&self) -> String {
-        self.verdict.into_iter().flat_map(|verdict| &verdict.reasons).map(|reason| format!(" {}", reason.text)).collect()
+        let reasons = self.verdict.into_iter().flat_map(|verdict| &verdict.reasons);
+        reasons.fold(String::new(), |text, reason| text + " " + &reason.text)
     }
 }
 

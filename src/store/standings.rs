@@ -6,14 +6,13 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx,
-    access::ExceptionRow,
     devices::Device,
     enrollments::Enrollment,
     parse,
     schema::{access_exceptions, devices, enrollments, group_members, postures, users},
 };
 use crate::domain::{
-    access::Exception,
+    access::{Decision, Exception},
     id::{DeviceId, GroupId, UserId},
     posture::Posture,
     time::Timestamp,
@@ -35,7 +34,7 @@ pub struct Standing {
     pub enrollment: Option<Enrollment>,
     /// What it has said of itself.
     pub posture: Posture,
-    /// What an administrator decided about it.
+    /// What an administrator decided about its access.
     pub exception: Option<Exception>,
 }
 
@@ -74,9 +73,11 @@ fn complete(conn: &mut Conn, devices: Vec<Device>) -> Result<Vec<Standing>, Erro
     let present: Vec<_> = devices.iter().filter_map(|device| device.enrollment_id).collect();
     let found: Vec<Enrollment> = enrollments::table.filter(enrollments::id.eq_any(present)).select(Enrollment::as_select()).load(conn)?;
     let mut enrollments: HashMap<_, _> = found.into_iter().map(|enrollment| (enrollment.id, enrollment)).collect();
-    let decided: Vec<ExceptionRow> =
-        access_exceptions::table.filter(access_exceptions::device_id.eq_any(ids.clone())).select(ExceptionRow::as_select()).load(conn)?;
-    let exceptions: HashMap<_, _> = decided.iter().map(|row| (row.device_id, row.exception())).collect();
+    let decided: Vec<(DeviceId, Decision, Timestamp)> = access_exceptions::table
+        .filter(access_exceptions::device_id.eq_any(ids.clone()))
+        .select((access_exceptions::device_id, access_exceptions::decision, access_exceptions::until))
+        .load(conn)?;
+    let mut exceptions: HashMap<_, _> = decided.into_iter().map(|(id, decision, until)| (id, Exception { decision, until })).collect();
     let facts: Vec<(DeviceId, String)> =
         postures::table.filter(postures::device_id.eq_any(ids)).select((postures::device_id, postures::facts)).load(conn)?;
     let mut facts: HashMap<_, _> = facts.into_iter().collect();
@@ -95,8 +96,8 @@ fn complete(conn: &mut Conn, devices: Vec<Device>) -> Result<Vec<Standing>, Erro
         let (email, user) = states.get(&device.user_id).cloned().unwrap_or((String::new(), UserState::Disabled));
         let posture = facts.remove(&device.id).map_or_else(|| Ok(Posture::default()), |text| parse("a posture", &text))?;
         let enrollment = device.enrollment_id.and_then(|id| enrollments.remove(&id));
-        let groups = groups.get(&device.user_id).cloned().unwrap_or_default();
-        Ok(Standing { email, user, groups, enrollment, posture, exception: exceptions.get(&device.id).copied(), device })
+        let (groups, exception) = (groups.get(&device.user_id).cloned().unwrap_or_default(), exceptions.remove(&device.id));
+        Ok(Standing { email, user, groups, enrollment, posture, exception, device })
     };
     devices.into_iter().map(standing).collect()
 }

@@ -127,14 +127,15 @@ pub async fn get_access(admin: Admin, query: web::Query<AccessQuery>) -> Result<
 /// `POST /console/access`
 pub async fn post_access(form: Form<AccessForm>) -> Result<HttpResponse, Problem> {
     let admin = form.admin;
-    let wanted = read(&form.fields);
-    if form.fields.iter().any(|(name, _)| name == "preview") {
-        return try_out(&admin, wanted).await;
-    }
-    let wrong = match admin.app.change_access_rules(admin.actor.clone(), wanted.clone()).await {
-        Ok(_) => return Ok(see("/console/access?done=changed")),
-        Err(Error::Invalid { field, why }) => (field, why),
-        Err(error) => return Err(error.into()),
+    let (wanted, wrong) = match read(&form.fields) {
+        Ok(wanted) if form.fields.iter().any(|(name, _)| name == "preview") => return try_out(&admin, wanted).await,
+        Ok(wanted) => match admin.app.change_access_rules(admin.actor.clone(), wanted.clone()).await {
+            Ok(_) => return Ok(see("/console/access?done=changed")),
+            Err(Error::Invalid { field, why }) => (wanted, (field, why)),
+            Err(error) => return Err(error.into()),
+        },
+        // Nothing that was left out is guessed: it would lock people out.
+        Err(field) => (admin.app.access_rules().await?, (field.to_owned(), "must be chosen".to_owned())),
     };
     let all = admin.app.read(groups::all).await.map_err(Error::from)?;
     Ok(show_form(&admin, frame(&admin), &wanted, all, Some(&wrong), None))
@@ -155,17 +156,17 @@ fn frame(admin: &Admin) -> Frame {
     Frame::new(admin, "/console/access", "Access rules")
 }
 
-/// The rules that a form asks for. A decision that is none is the strictest.
-fn read(pairs: &AccessForm) -> AccessRules {
+/// The rules that a form asks for, or the field that is missing in it.
+fn read(pairs: &AccessForm) -> Result<AccessRules, &'static str> {
     let value = |name: &str| pairs.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str());
     let mut rules = AccessRules::default();
     for setting in &SETTINGS {
-        (setting.set)(&mut rules, value(setting.name).parse().unwrap_or(Decision::Block));
+        (setting.set)(&mut rules, value(setting.name).parse().map_err(|_| setting.name)?);
     }
-    rules.gate_outage = value("gate_outage").parse().unwrap_or(GateOutage::FailClosed);
+    rules.gate_outage = value("gate_outage").parse().map_err(|_| "gate_outage")?;
     rules.excluded_groups = pairs.iter().filter(|(name, _)| name == "group").filter_map(|(_, id)| id.parse().ok()).collect();
-    rules.rules = access_rows::read(pairs);
-    rules
+    rules.rules = access_rows::read(pairs)?;
+    Ok(rules)
 }
 
 fn show_form(

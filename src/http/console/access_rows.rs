@@ -78,7 +78,10 @@ fn row(place: usize, rule: &DeviceRule, is_new: bool, error: Option<String>) -> 
 }
 
 /// The rules of a form, in the order of their numbers. A row that names nothing is left out.
-pub fn read(pairs: &[(String, String)]) -> Vec<DeviceRule> {
+///
+/// # Errors
+/// The field whose choice is none of those on the page.
+pub fn read(pairs: &[(String, String)]) -> Result<Vec<DeviceRule>, &'static str> {
     let column = |name: &str| -> Vec<&str> { pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.trim()).collect() };
     let (places, platforms, models) = (column("place"), column("platform"), column("model"));
     let (versions, programs, decisions, notes) = (column("os_version"), column("user_agent"), column("decision"), column("note"));
@@ -87,18 +90,18 @@ pub fn read(pairs: &[(String, String)]) -> Vec<DeviceRule> {
         let text = |column: &[&str]| column.get(row).copied().unwrap_or_default().to_owned();
         let given = |column: &[&str]| Some(text(column)).filter(|text| !text.is_empty());
         let matches = DeviceMatch {
-            platform: platform.parse().ok(),
+            platform: if platform.is_empty() { None } else { Some(platform.parse().map_err(|_| "platform")?) },
             model: given(&models),
             os_version: given(&versions),
             user_agent: given(&programs),
         };
         if !matches.is_empty() {
-            let decision = text(&decisions).parse().unwrap_or(Decision::Block);
+            let decision = text(&decisions).parse().map_err(|_| "decision")?;
             rules.push((text(&places).parse().unwrap_or(u32::MAX), DeviceRule { matches, decision, note: text(&notes) }));
         }
     }
     rules.sort_by_key(|(place, _)| *place);
-    rules.into_iter().map(|(_, rule)| rule).collect()
+    Ok(rules.into_iter().map(|(_, rule)| rule).collect())
 }
 
 /// The place of the rule that a field such as `rules[2].note` belongs to.
@@ -141,11 +144,13 @@ mod tests {
                 pairs.push((name.to_owned(), value.to_owned()));
             }
         }
-        let rules = read(&pairs);
+        let rules = read(&pairs).unwrap();
         assert_eq!(rules.iter().map(describe).collect::<Vec<_>>(), ["model Pixel*: kept in quarantine (n)", "platform iPhone: let in (n)"]);
         let wrong = ("rules[1].note".to_owned(), "is too long".to_owned());
         let shown = rows(&rules, Some(&wrong));
         assert_eq!((shown.len(), shown[0].error.as_deref(), shown[1].error.as_deref()), (4, None, Some("Is too long.")));
         assert!(!shown[1].is_new && shown[2].is_new);
+        pairs.retain(|(name, _)| name != "decision");
+        assert_eq!(read(&pairs), Err("decision"));
     }
 }

@@ -26,7 +26,7 @@ const REASON: HeaderName = HeaderName::from_static("x-enlist-reason");
 const AMBIGUOUS: &str = "ambiguous_request";
 
 /// The answer to a proxy.
-pub fn answer(answer: &Answer, public_url: &str, original: &Original) -> HttpResponse {
+pub fn answer(answer: &Answer, public_url: &str, original: Original) -> HttpResponse {
     if answer.decision == Decision::Allow {
         return allowed(answer);
     }
@@ -41,7 +41,7 @@ pub fn answer(answer: &Answer, public_url: &str, original: &Original) -> HttpRes
 pub fn ambiguous(public_url: &str) -> HttpResponse {
     let page = help_page(public_url, AMBIGUOUS);
     let refusal = Refusal { status: StatusCode::FORBIDDEN, decision: Decision::Block, reason: AMBIGUOUS, page };
-    refusal.answer(&Original { should_redirect: false, reads_pages: false })
+    refusal.answer(Original { should_redirect: false, reads_pages: false })
 }
 
 fn allowed(answer: &Answer) -> HttpResponse {
@@ -68,7 +68,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn answer(&self, original: &Original) -> HttpResponse {
+    fn answer(&self, original: Original) -> HttpResponse {
         let status = if original.should_redirect { StatusCode::FOUND } else { self.status };
         let mut response = builder(status);
         response.insert_header((DECISION, self.decision.as_str())).insert_header((REASON, self.reason));

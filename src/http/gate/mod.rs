@@ -36,5 +36,5 @@ pub async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     };
     let user_agent = request.headers().get("user-agent").and_then(|text| text.to_str().ok());
     let answer: Answer = app.check_at_gate(Asked { certificate: certificate.as_deref(), user_agent }).await;
-    answer::answer(&answer, app.public_url(), &original)
+    answer::answer(&answer, app.public_url(), original)
 }

@@ -29,7 +29,7 @@ const BELIEVED: Duration = Duration::from_secs(1);
 /// What was asked longer ago is asked again beside the answer.
 const FRESH: Duration = Duration::from_millis(200);
 /// How long the database may take. Whoever waits at a proxy does not wait longer.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// How long after a failure the database is asked again.
 const RETRY: Duration = Duration::from_millis(200);
 /// Between two questions, however much this server changes.
@@ -141,6 +141,15 @@ impl Gate {
     }
 }
 
+/// Somebody who asks without being waited for. However that ends, the next may ask.
+struct Asking(Arc<App>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.gate.is_asking.store(false, Ordering::SeqCst);
+    }
+}
+
 impl App {
     /// Makes sure that what is remembered is true.
     pub(super) async fn pulse(self: &Arc<Self>) -> Pulse {
@@ -165,11 +174,8 @@ impl App {
         if self.gate.is_asking.swap(true, Ordering::SeqCst) {
             return;
         }
-        let app = Arc::clone(self);
-        tokio::spawn(async move {
-            app.ask(written).await;
-            app.gate.is_asking.store(false, Ordering::SeqCst);
-        });
+        let asking = Asking(Arc::clone(self));
+        tokio::spawn(async move { asking.0.ask(written).await });
     }
 
     /// Asks what has changed since the last time, unless somebody else has while this waited for its turn.

@@ -91,10 +91,10 @@ impl Standing {
             return Ok(Some(Self::new(holder, &rules, facts, trouble, now, now)));
         };
         let known = Known::of(conn, app, device)?;
-        let verdict = known.verdict(now)?;
+        let (verdict, _) = known.conclude(now)?;
         let holder = Holder { user: user.id, email: user.email, device: Some(known.device.id), compliance: verdict.status };
         let good_until = known.good_until(&verdict, now).map_or(certificate_until, |until| until.min(certificate_until));
-        Ok(Some(Self::new(holder, known.rules(), Facts::of(&known.candidate(verdict.status)), trouble, now, good_until)))
+        Ok(Some(Self::new(holder, &known.rules, Facts::of(&known.candidate(verdict.status)), trouble, now, good_until)))
     }
 
     fn new(holder: Holder, rules: &AccessRules, facts: Facts, trouble: Option<Trouble>, read_at: Timestamp, good_until: Timestamp) -> Self {
