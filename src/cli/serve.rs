@@ -157,6 +157,14 @@ pub fn public_server(
 
 fn device_server(shared: &Shared, config: &Config, app: &App) -> anyhow::Result<Option<Server>> {
     let Some(address) = config.device_listen else { return Ok(None) };
+    device_port(shared, config, listen("device-listen", address)?, app).map(Some)
+}
+
+/// The port for client certificates.
+///
+/// # Errors
+/// The TLS files are not usable.
+pub fn device_port(shared: &Shared, config: &Config, listener: TcpListener, app: &App) -> anyhow::Result<Server> {
     let shared = shared.clone();
     let acceptor = tls::device_acceptor(config, &app.authorities().device_ca.certificate, app.now())?;
     let server = HttpServer::new(move || {
@@ -175,7 +183,7 @@ fn device_server(shared: &Shared, config: &Config, app: &App) -> anyhow::Result<
             data.insert(PeerCertificate(certificate));
         }
     });
-    Ok(Some(tuned!(server, config).listen_openssl(listen("device-listen", address)?, acceptor)?.run()))
+    Ok(tuned!(server, config).listen_openssl(listener, acceptor)?.run())
 }
 
 fn metrics_server(shared: &Shared, config: &Config) -> anyhow::Result<Option<Server>> {

@@ -22,6 +22,8 @@ pub const INVITATION_DAYS: i64 = 14;
 pub const VISIT_SECONDS: i64 = 86_400;
 /// Seconds within which a device must use the right to its certificate.
 pub const CHALLENGE_SECONDS: i64 = 900;
+/// Seconds within which an activation certificate must be downloaded.
+pub const ACTIVATION_SECONDS: i64 = 600;
 /// The version of the text that a person agrees to; raised whenever its meaning changes.
 pub const CONSENT_VERSION: &str = "1";
 

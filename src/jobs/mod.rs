@@ -177,6 +177,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     let asked = app.refresh_due(SWEEP_DEVICES).await?;
     app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
+    app.end_untaken_activations(SWEEP_DEVICES).await?;
     app.forget_old().await?;
     app.watch_push_certificate().await?;
     app.hasten_mails().await?;

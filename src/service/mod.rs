@@ -8,6 +8,7 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+pub mod android;
 mod announce;
 pub mod approve;
 pub mod authorities;
@@ -28,6 +29,7 @@ pub mod invite;
 pub mod offers;
 pub mod ota;
 pub mod outbox;
+pub mod passcode;
 pub mod policy;
 pub mod push;
 pub mod push_certificate;

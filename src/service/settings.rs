@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{App, Error, Result};
 use crate::{
-    domain::{audit::Actor, id::PolicyId, user::normalize_address},
+    domain::{audit::Actor, backend::Backend, id::PolicyId, user::normalize_address},
     store::{
         self, Conn, Tx,
         audit::{self, Entry},
@@ -34,6 +34,10 @@ pub struct Settings {
     pub scep_allow_sha1: bool,
     /// SCEP messages with triple DES are accepted. For old clients only.
     pub scep_allow_3des: bool,
+    /// How people may enroll Android devices of their own: `agent`, `certificate`. Empty: not at all.
+    pub android_personal: Vec<Backend>,
+    /// How Android devices of the company may be enrolled: `agent`, `headwind`, `certificate`. Empty: not at all.
+    pub android_company: Vec<Backend>,
 }
 
 impl Default for Settings {
@@ -47,6 +51,8 @@ impl Default for Settings {
             ota_enrollment: false,
             scep_allow_sha1: false,
             scep_allow_3des: false,
+            android_personal: vec![Backend::Agent, Backend::Certificate],
+            android_company: vec![Backend::Agent, Backend::Headwind, Backend::Certificate],
         }
     }
 }
@@ -71,12 +77,17 @@ pub struct SettingsChange {
     pub scep_allow_sha1: Option<bool>,
     /// See [`Settings::scep_allow_3des`].
     pub scep_allow_3des: Option<bool>,
+    /// See [`Settings::android_personal`].
+    pub android_personal: Option<Vec<Backend>>,
+    /// See [`Settings::android_company`].
+    pub android_company: Option<Vec<Backend>>,
 }
 
 impl SettingsChange {
     fn apply(self, settings: &mut Settings) {
         macro_rules! apply { ($($field:ident),+) => { $( if let Some(value) = self.$field { settings.$field = value; } )+ } }
         apply!(organization, mail_sender, certificate_days, refresh_hours, wipe_limit, ota_enrollment, scep_allow_sha1, scep_allow_3des);
+        apply!(android_personal, android_company);
     }
 }
 
@@ -90,8 +101,24 @@ impl Settings {
         if !(1..=168).contains(&self.refresh_hours) {
             return Err(Error::invalid("refresh_hours", "must be between 1 and 168"));
         }
-        Ok(())
+        check_methods("android_personal", &self.android_personal, &ANDROID_PERSONAL)?;
+        check_methods("android_company", &self.android_company, &ANDROID_COMPANY)
     }
+}
+
+/// What an Android device of a person's own can be enrolled with. The launcher takes over a whole device, which has to be reset
+/// for it, and nobody gives their own for that.
+pub const ANDROID_PERSONAL: [Backend; 2] = [Backend::Agent, Backend::Certificate];
+/// What an Android device of the company can be enrolled with.
+pub const ANDROID_COMPANY: [Backend; 3] = [Backend::Agent, Backend::Headwind, Backend::Certificate];
+
+fn check_methods(field: &str, methods: &[Backend], possible: &[Backend]) -> Result<()> {
+    let is_once = |method: &Backend| methods.iter().filter(|other| *other == method).count() == 1;
+    if methods.iter().all(|method| possible.contains(method) && is_once(method)) {
+        return Ok(());
+    }
+    let words = possible.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Error::invalid(field, format!("must be a list of some of: {words}; each at most once, and empty for none")))
 }
 
 /// Whether a name can be the organization's. Certificates hold no more than 64 characters of it.

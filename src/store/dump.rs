@@ -14,7 +14,7 @@ use super::{Access, Conn, DatabaseUrl, Error, Tx, conn::on_backend};
 
 /// Tables that hold what lives for minutes. It is not kept: nobody goes on with half a visit after a restore, and a right that was
 /// used since must not come back.
-const PASSING: [&str; 4] = ["visits", "codes", "challenges", "sessions"];
+const PASSING: [&str; 5] = ["visits", "codes", "challenges", "activation_files", "sessions"];
 /// Rows that are read at once.
 const PAGE: i64 = 200;
 

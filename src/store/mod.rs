@@ -12,6 +12,7 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 
+pub mod activation_files;
 pub mod attention;
 pub mod audit;
 pub mod authorities;

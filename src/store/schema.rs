@@ -234,6 +234,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    activation_files (enrollment_id) {
+        enrollment_id -> Binary,
+        visit_id -> Binary,
+        sealed_file -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     certificates (id) {
         id -> Binary,
         serial -> Binary,
@@ -432,6 +441,8 @@ diesel::joinable!(visits -> users (user_id));
 diesel::joinable!(visits -> enrollments (enrollment_id));
 diesel::joinable!(codes -> visits (visit_id));
 diesel::joinable!(challenges -> enrollments (enrollment_id));
+diesel::joinable!(activation_files -> enrollments (enrollment_id));
+diesel::joinable!(activation_files -> visits (visit_id));
 diesel::joinable!(certificates -> enrollments (enrollment_id));
 diesel::joinable!(commands -> enrollments (enrollment_id));
 diesel::joinable!(commands -> devices (device_id));
@@ -458,6 +469,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     visits,
     codes,
     challenges,
+    activation_files,
     certificates,
     commands,
     jobs,

@@ -22,6 +22,7 @@ mod audit;
 mod bulk;
 mod certificates;
 mod device;
+mod device_actions;
 mod device_list;
 mod field;
 mod frame;
@@ -35,6 +36,7 @@ mod picture;
 mod policies;
 mod policy;
 mod policy_fields;
+mod policy_support;
 mod policy_words;
 mod progress;
 mod push;
@@ -49,6 +51,7 @@ mod user_end;
 mod user_form;
 mod user_list;
 mod webhooks;
+mod wording;
 
 /// What the console's pages have in common when something went wrong.
 const DOOR: Door =

@@ -11,7 +11,7 @@ use crate::{
         device::{EnrollmentState, Platform},
         time::Timestamp,
     },
-    service::Error,
+    service::{Error, android::method::Walker},
     store::{
         self,
         devices::{self, Device},
@@ -144,13 +144,16 @@ pub async fn get_devices(visitor: Visitor) -> Result<HttpResponse, Problem> {
         email: &'a str,
         devices: Vec<DeviceView>,
         next: Option<&'static str>,
+        /// What is looking cannot be enrolled, and might have been.
+        is_refused: bool,
     }
     let Some(user) = visitor.user() else { return Ok(visitor.send_on()) };
     let (id, now) = (user.id, visitor.app.now());
     let found = visitor.app.read(move |conn| devices::of_user(conn, id).map_err(Error::from)).await?;
     let devices = found.iter().map(|device| DeviceView::of(device, now)).collect::<Result<_, _>>().map_err(Error::from)?;
     let next = Some(visitor.standing()).filter(|address| *address != "/devices");
-    let view = View { email: &user.email, devices, next };
+    let is_refused = !visitor.may_enroll && visitor.browser.walker() == Walker::Android;
+    let view = View { email: &user.email, devices, next, is_refused };
     Ok(visitor.page(StatusCode::OK, "portal/devices", &visitor.frame("Your devices"), &view))
 }
 

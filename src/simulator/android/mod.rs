@@ -1,0 +1,3 @@
+//! Android devices, each by what manages it.
+
+pub mod certificate;
