@@ -1,0 +1,4 @@
+//! Android devices.
+
+mod certificate;
+mod orders;
