@@ -1,6 +1,6 @@
 //! What can be done with an Android device by what manages it, as the API answers it and the console shows it.
 
-use enlist::domain::user::Role;
+use enlist::domain::{rights::AccessRights, user::Role};
 use serde_json::{Value, json};
 
 use super::certificate::enroll;
@@ -31,7 +31,8 @@ async fn device(app: &TestApp, ownership: &str) -> Value {
 }
 
 /// Turns the device into one that an agent manages, as if it had been enrolled so.
-fn let_agent_manage(app: &TestApp, mode: &str, rights: i32) {
+fn let_agent_manage(app: &TestApp, mode: &str) {
+    let rights = AccessRights::ANDROID_COMPANY.bits();
     app.database.tamper(&format!("UPDATE enrollments SET backend = 'agent', management_mode = '{mode}', rights = {rights}"));
 }
 
@@ -70,7 +71,7 @@ async fn a_temporary_passcode_is_shown_once_and_written_nowhere(db: Database) {
     let policy = json!({ "name": "Strong", "passcode": { "required": true, "min_length": 10, "require_alphanumeric": true } });
     admin.create_policy(&policy).await;
     let device = device(&app, "company").await;
-    let_agent_manage(&app, "device_owner", 5175);
+    let_agent_manage(&app, "device_owner");
     let path = format!("/devices/{}", id(&device));
     let ordered = admin.post(&format!("{path}/clear-passcode"), &json!({})).await.expect(202);
     let passcode = text(&ordered, "temporary_passcode");
@@ -100,7 +101,7 @@ async fn an_agent_in_a_work_profile_promises_no_more_than_that(db: Database) {
     let app = TestApp::start(db).await;
     let admin = app.admin();
     let device = device(&app, "company").await;
-    let_agent_manage(&app, "profile_owner", 5175);
+    let_agent_manage(&app, "profile_owner");
     let seen = admin.device(&id(&device)).await;
     assert_eq!((&seen["backend"], &seen["management_mode"]), (&json!("agent"), &json!("profile_owner")));
     let can = &seen["capabilities"];
@@ -114,7 +115,7 @@ async fn an_agent_in_a_work_profile_promises_no_more_than_that(db: Database) {
     let at = format!("/console/devices/{}", id(&device));
     clerk.open(&at).await.expect(200).says("Enlist's agent, which manages a work profile").says("Removes the work profile");
     clerk.open(&format!("{at}/wipe/selective")).await.expect(200).says("Everything outside of the work profile");
-    let_agent_manage(&app, "device_owner", 5175);
+    let_agent_manage(&app, "device_owner");
     assert_eq!(admin.device(&id(&device)).await["capabilities"]["full_wipe"], true);
     let page = clerk.open(&format!("{at}/wipe/full")).await.expect(200).says("Everything on the device is lost");
     page.keeps_quiet_about("eSIM");
