@@ -60,6 +60,7 @@ words! {
 
 /// What a backend can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that can be done or not")]
 pub struct Capabilities {
     /// Say whether the passcode meets the policy.
     pub passcode_report: Grade,

@@ -96,8 +96,7 @@ impl App {
             let enrollment = visit.enrollment_id.map(|id| enrollments::find(conn, id)).transpose()?.flatten();
             let device =
                 enrollment.as_ref().and_then(|enrollment| enrollment.device_id).map(|id| devices::find(conn, id)).transpose()?.flatten();
-            let file_until =
-                visit.enrollment_id.map(|id| activation_files::waits_until(conn, id, visit.id, now)).transpose()?.flatten();
+            let file_until = visit.enrollment_id.map(|id| activation_files::waits_until(conn, id, visit.id, now)).transpose()?.flatten();
             let method = enrollment.as_ref().map(|enrollment| enrollment.backend).or_else(|| method::chosen(&visit, &methods));
             let step = match &enrollment {
                 Some(enrollment) => step_of_enrollment(enrollment, file_until, now),

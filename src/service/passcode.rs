@@ -60,10 +60,7 @@ impl App {
             may_send(&enrollment, &command)?;
             let command = app.queue(tx, &enrollment, device.id, &command, Purpose::Administrator)?;
             let (detail, subject) = (json!({ "command": command.id, "kind": command.kind }), device.id.to_string());
-            audit::record(
-                tx,
-                &Entry { at: app.now(), actor: &actor, action: "device.command", subject_kind: "device", subject, detail },
-            )?;
+            audit::record(tx, &Entry { at: app.now(), actor: &actor, action: "device.command", subject_kind: "device", subject, detail })?;
             Ok(PasscodeReset { command, temporary_passcode })
         })
         .await

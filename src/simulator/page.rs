@@ -71,7 +71,15 @@ impl Page {
     /// Reads a page. Nothing is refused: what cannot be understood is left out.
     #[must_use]
     pub fn read(url: Url, source: &str) -> Self {
-        let page = Self { url, title: String::new(), text: String::new(), forms: Vec::new(), links: Vec::new(), marks: Vec::new(), marked: Vec::new() };
+        let page = Self {
+            url,
+            title: String::new(),
+            text: String::new(),
+            forms: Vec::new(),
+            links: Vec::new(),
+            marks: Vec::new(),
+            marked: Vec::new(),
+        };
         let mut reader =
             Reader { page, in_form: None, in_title: false, in_text_area: false, in_select: false, option_taken: false, in_marked: None };
         for piece in pieces(source) {
@@ -327,7 +335,9 @@ mod tests {
 
     #[test]
     fn the_text_of_a_marked_element_is_read_as_it_is_written() {
-        let page = page("<main data-enlist=x><pre data-enlist=activation> {&quot;a&quot;:\n 1} </pre>and <output data-enlist=password>p2</output> more");
+        let page = page(
+            "<main data-enlist=x><pre data-enlist=activation> {&quot;a&quot;:\n 1} </pre>and <output data-enlist=password>p2</output> more",
+        );
         assert_eq!(page.text_marked("activation"), Some("{\"a\":\n 1}"));
         assert_eq!((page.text_marked("password"), page.text_marked("x")), (Some("p2"), None));
     }

@@ -42,7 +42,9 @@ impl Owner {
         let mut seen = self.mailbox.seen();
         let mut page = match self.browser.open(start).await? {
             Got::Page(page) => page,
-            Got::Profile(_) | Got::Certificate(_) => return Err(Error::Misuse("the address leads to a profile without any question".to_owned())),
+            Got::Profile(_) | Got::Certificate(_) => {
+                return Err(Error::Misuse("the address leads to a profile without any question".to_owned()));
+            }
         };
         for _ in 0..PATIENCE {
             match self.turn(&page, &mut seen).await? {

@@ -168,6 +168,7 @@ fn as_navigation(request: RequestBuilder, site: &str) -> RequestBuilder {
 
 /// What a browser got.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is nearly always a page")]
 pub enum Got {
     /// A page to look at.
     Page(Page),

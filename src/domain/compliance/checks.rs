@@ -213,7 +213,12 @@ fn managed_mail(rules: &Rules, subject: &Subject<'_>, posture: &Posture, finding
 
 /// The device is known and says nothing of itself: whatever is asked of it, nobody knows.
 pub(super) fn not_managed(findings: &mut Findings<'_>) {
-    findings.add(Finding::NotKnown, "not_managed", "The device is identified by its certificate, and nothing on it reports how it is.", NOT_MANAGED);
+    findings.add(
+        Finding::NotKnown,
+        "not_managed",
+        "The device is identified by its certificate, and nothing on it reports how it is.",
+        NOT_MANAGED,
+    );
 }
 
 /// Silence is a violation of its own.

@@ -51,14 +51,7 @@ fn rows(found: &DeviceWithOffers) -> [Row<'_>; 6] {
     let (offers, words) = (&found.offers, wording(found.backend(), found.mode()));
     let row = |needs, path, text, effect, offer, class| Row { needs, path, text, effect, offer, class };
     [
-        row(
-            SupportDevices,
-            "refresh",
-            "Check again",
-            "Asks the device for its facts. Nothing on it changes.",
-            &offers.refresh,
-            "plain",
-        ),
+        row(SupportDevices, "refresh", "Check again", "Asks the device for its facts. Nothing on it changes.", &offers.refresh, "plain"),
         row(SupportDevices, "lock", "Lock", "Locks the screen. The passcode opens it again.", &offers.lock, "plain"),
         row(SupportDevices, "clear-passcode", words.passcode, words.passcode_effect, &offers.clear_passcode, "plain"),
         row(WipeSelectively, "retire", "Retire", words.retire_effect, &offers.retire, "care"),

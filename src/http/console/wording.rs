@@ -31,9 +31,7 @@ pub(super) const fn wording(backend: Backend, mode: Option<ManagementMode>) -> W
 
 const fn passcode(backend: Backend) -> (&'static str, &'static str) {
     match backend {
-        Backend::Apple => {
-            ("Clear passcode", "Removes a passcode that was forgotten. Until a new one is set, anybody can open the device.")
-        }
+        Backend::Apple => ("Clear passcode", "Removes a passcode that was forgotten. Until a new one is set, anybody can open the device."),
         _ => ("Reset passcode", "Puts a temporary passcode in place of one that was forgotten, and shows it to you once."),
     }
 }

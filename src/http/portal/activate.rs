@@ -43,6 +43,7 @@ pub struct ActivateForm {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one part of the page that is shown or not")]
 struct ActivateView<'a> {
     organization: &'a str,
     minutes: i64,
@@ -178,8 +179,7 @@ fn show_agent(visitor: &Visitor, token: &str, until: Timestamp) -> HttpResponse 
         .append_pair("token", token)
         .append_pair("activate", &activate)
         .finish();
-    let view =
-        View { qr: qr::data_address(&activation), link: format!("enlist://activate?{query}"), activation, until: clock(until) };
+    let view = View { qr: qr::data_address(&activation), link: format!("enlist://activate?{query}"), activation, until: clock(until) };
     visitor.page(StatusCode::OK, "portal/activation_agent", &visitor.walk_frame("Open the agent app", Step::Install), &view)
 }
 
@@ -223,4 +223,3 @@ pub async fn post_certificate(visitor: Visitor) -> Result<HttpResponse, Problem>
         Err(error) => Err(error.into()),
     }
 }
-

@@ -114,7 +114,10 @@ pub fn looks(user_agent: &str, version: Option<&str>, model: Option<&str>) -> Lo
     let hint = |value: Option<&str>| value.and_then(|value| tidy(value.trim().trim_matches('"')));
     let short = |version: String| version.trim_end_matches(".0").to_owned();
     Looks {
-        version: hint(version).or_else(|| written.and_then(tidy)).filter(|version| version.starts_with(|c: char| c.is_ascii_digit())).map(short),
+        version: hint(version)
+            .or_else(|| written.and_then(tidy))
+            .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+            .map(short),
         model: hint(model).or_else(|| named.map(str::trim).filter(is_model).and_then(tidy)),
     }
 }

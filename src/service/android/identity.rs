@@ -5,14 +5,7 @@ use utoipa::ToSchema;
 
 use super::super::{App, Error, Result, signers::Fingerprint};
 use crate::{
-    domain::{
-        access::Decision,
-        backend::Backend,
-        compliance::Status,
-        device::EnrollmentState,
-        id::DeviceId,
-        time::Timestamp,
-    },
+    domain::{access::Decision, backend::Backend, compliance::Status, device::EnrollmentState, id::DeviceId, time::Timestamp},
     store::{
         certificates, devices,
         enrollments::{self, Stage},
@@ -47,7 +40,8 @@ impl App {
         let known = self
             .read(move |conn| {
                 let refused = |why: &str| Error::Denied(why.to_owned());
-                let certificate = certificates::of_fingerprint(conn, &fingerprint)?.ok_or_else(|| refused("the certificate is not known here"))?;
+                let certificate =
+                    certificates::of_fingerprint(conn, &fingerprint)?.ok_or_else(|| refused("the certificate is not known here"))?;
                 let enrollment = enrollments::find(conn, certificate.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
                 if enrollment.state == Stage::Ended {
                     return Err(Error::Ended);

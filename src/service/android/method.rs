@@ -4,12 +4,7 @@ use std::sync::Arc;
 
 use super::super::{App, Error, Result, enroll::proved, settings::Settings};
 use crate::{
-    domain::{
-        backend::Backend,
-        device::Ownership,
-        enrollment::CONSENT_VERSION,
-        id::VisitId,
-    },
+    domain::{backend::Backend, device::Ownership, enrollment::CONSENT_VERSION, id::VisitId},
     store::visits::{self, Visit},
 };
 

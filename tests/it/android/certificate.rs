@@ -15,13 +15,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{
-        actors::id,
-        app::TestApp,
-        database::Database,
-        every_backend,
-        folder::TempFolder,
-    },
+    harness::{actors::id, app::TestApp, database::Database, every_backend, folder::TempFolder},
     portal::android::{ADA, PIXEL},
 };
 
@@ -119,7 +113,10 @@ async fn the_certificate_opens_the_port_for_devices_until_the_device_is_let_go(d
         assert_eq!(device.visit(Url::parse(&format!("{port}/healthz")).unwrap()).await.unwrap().status, 200);
     }
     let stranger = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
-    assert!(stranger.get(format!("{}/android/v1/identity", ports[0])).send().await.is_err(), "without a certificate there is no connection");
+    assert!(
+        stranger.get(format!("{}/android/v1/identity", ports[0])).send().await.is_err(),
+        "without a certificate there is no connection"
+    );
 
     let ordered = Instant::now();
     admin.order(&id(&row), "retire").await;

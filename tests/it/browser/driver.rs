@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::folder::TempFolder;
 
 /// What Chromium is started with: no window, and no conversation with its maker.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +25,8 @@ const ARGUMENTS: [&str; 10] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    // What is pressed must not be on its way to somewhere else.
+    "--force-prefers-reduced-motion",
 ];
 
 /// ChromeDriver on a free port; it ends with this.

@@ -46,7 +46,17 @@ async fn scanners_that_look_and_send_forms_change_nothing() {
             assert!(answer.status.is_success() || answer.status == StatusCode::SEE_OTHER, "{path}: {}", answer.status);
         }
     }
-    for path in ["/enroll/address", "/enroll/code", "/enroll/resend", "/enroll/consent", "/enroll/method", "/enroll/activate", "/enroll/certificate", "/enroll/apple", "/enroll/restart"] {
+    for path in [
+        "/enroll/address",
+        "/enroll/code",
+        "/enroll/resend",
+        "/enroll/consent",
+        "/enroll/method",
+        "/enroll/activate",
+        "/enroll/certificate",
+        "/enroll/apple",
+        "/enroll/restart",
+    ] {
         let form = [("email", ADA), ("code", "12345678"), ("consent", "yes"), ("method", "certificate")];
         let answer = stage.call(TestRequest::post().uri(path).set_form(form)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
