@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     device_actions::{Action, actions},
     device_list::{name_of, system_of},
+    device_policy::{self, AskedRow, PolicyRow, asked},
     frame::Frame,
     show::{self, Badge, When},
 };
@@ -14,8 +15,8 @@ use crate::{
         backend::Backend,
         command::CommandState,
         compliance::Reason,
-        id::{CommandId, DeviceId, UserId},
-        policy::EffectivePolicy,
+        id::{CommandId, DeviceId, PolicyId, UserId},
+        policy::Rules,
         posture::{Fact, Posture, Source},
         time::Timestamp,
         user::Permission,
@@ -114,6 +115,7 @@ struct DeviceView {
     evaluated: Option<When>,
     enrolled: Option<When>,
     policies: Vec<PolicyRow>,
+    asked: Vec<AskedRow>,
     reasons: Vec<ReasonRow>,
     facts: Vec<FactRow>,
     profiles: Vec<String>,
@@ -125,16 +127,10 @@ struct DeviceView {
     may_decide: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct PolicyRow {
-    id: String,
-    name: String,
-}
-
 struct Found {
     main: DeviceWithOffers,
     posture: Posture,
-    policy: Option<EffectivePolicy>,
+    policy: Vec<(PolicyId, String, Rules)>,
     commands: crate::store::page::Page<commands::QueuedCommand>,
     events: crate::store::page::Page<timeline::DeviceEvent>,
 }
@@ -150,7 +146,7 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
             let main = DeviceWithOffers::get(conn, id)?;
             Ok::<_, Error>(Found {
                 posture: postures::get(conn, id)?,
-                policy: policies::for_user(conn, main.device.user_id)?,
+                policy: policies::of_user(conn, main.device.user_id)?,
                 commands: commands::list(conn, id, of_commands)?,
                 events: timeline::list(conn, id, of_events)?,
                 main,
@@ -184,7 +180,8 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         enrolled: When::some(device.enrolled_at, now),
         serial: device.serial.clone(),
         model: device.model.clone().or_else(|| device.product_name.clone()),
-        policies: policy_rows(found.policy),
+        asked: asked(&found.policy),
+        policies: device_policy::rows(found.policy),
         reasons: reasons.into_iter().map(|reason| reason_row(reason, now)).collect(),
         facts: facts(&found.posture, now),
         profiles: found.posture.managed_profiles.iter().flat_map(|fact| &fact.value).map(|profile| profile.identifier.clone()).collect(),
@@ -206,10 +203,6 @@ fn management(found: &DeviceWithOffers) -> String {
         Some(mode) => format!("{backend}, which manages {}", show::mode(mode)),
         None => backend.to_owned(),
     }
-}
-
-fn policy_rows(policy: Option<EffectivePolicy>) -> Vec<PolicyRow> {
-    policy.into_iter().flat_map(|policy| policy.from).map(|(id, name)| PolicyRow { id: id.to_string(), name }).collect()
 }
 
 fn reason_row(reason: Reason, now: Timestamp) -> ReasonRow {
