@@ -1,5 +1,8 @@
 //! How a device is managed, and what can therefore be done with it: so that nobody is promised what cannot be kept.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::{browser::Kind, device::Ownership, rights::AccessRights};
 use crate::words;
 
@@ -56,7 +59,8 @@ words! {
 }
 
 /// What a backend can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that can be done or not")]
 pub struct Capabilities {
     /// Say whether the passcode meets the policy.
     pub passcode_report: Grade,
@@ -104,6 +108,22 @@ const NOTHING: Capabilities = Capabilities {
     silent_certificate: false,
     needs_factory_reset: false,
 };
+
+impl Capabilities {
+    /// What is left of it under the rights that the person has agreed to.
+    #[must_use]
+    pub const fn within(mut self, rights: AccessRights) -> Self {
+        self.full_wipe &= rights.allows(AccessRights::ERASE);
+        self.lock &= rights.allows(AccessRights::LOCK_AND_CLEAR_PASSCODE);
+        self.reset_passcode &= rights.allows(AccessRights::LOCK_AND_CLEAR_PASSCODE);
+        self.refresh &= rights.allows(AccessRights::QUERY_SECURITY);
+        if !rights.allows(AccessRights::MANAGE_PROFILES) {
+            self.selective_wipe = SelectiveWipe::Nothing;
+            self.passcode_enforce = Grade::None;
+        }
+        self
+    }
+}
 
 impl Backend {
     /// What this backend can do, given what its agent is on the device; an agent that has not said so is trusted with the least.
@@ -235,6 +255,16 @@ mod tests {
         assert!(Backend::Agent.may(Some(ManagementMode::ProfileOwner), Action::FullWipe).unwrap_err().contains("work profile"));
         assert!(Backend::Agent.may(None, Action::FullWipe).is_err());
         assert!(Backend::Headwind.may(None, Action::FullWipe).is_ok());
+    }
+
+    #[test]
+    fn what_nobody_agreed_to_cannot_be_done() {
+        let company = Backend::Agent.capabilities(Some(ManagementMode::DeviceOwner));
+        assert_eq!(company.within(Backend::Agent.rights(Ownership::Company)), company);
+        let personal = company.within(Backend::Agent.rights(Ownership::Personal));
+        assert!(!personal.full_wipe && personal.lock && personal.selective_wipe == SelectiveWipe::AppsAndCertificate);
+        let nothing = Backend::Apple.capabilities(None).within(AccessRights::from_bits(0));
+        assert!(!nothing.lock && !nothing.refresh && nothing.selective_wipe == SelectiveWipe::Nothing);
     }
 
     #[test]

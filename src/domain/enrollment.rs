@@ -24,6 +24,8 @@ pub const VISIT_SECONDS: i64 = 86_400;
 pub const CHALLENGE_SECONDS: i64 = 900;
 /// Seconds within which a new device must have begun whose set-up wizard reads a QR code: it fetches an app first.
 pub const PROVISIONING_SECONDS: i64 = 7_200;
+/// Seconds within which an activation certificate must be downloaded.
+pub const ACTIVATION_SECONDS: i64 = 600;
 /// The version of the text that a person agrees to; raised whenever its meaning changes.
 pub const CONSENT_VERSION: &str = "1";
 

@@ -191,6 +191,7 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     app.renew_due(SWEEP_DEVICES).await?;
     app.end_unused_enrollments(SWEEP_DEVICES).await?;
     app.end_idle_browsers(SWEEP_DEVICES).await?;
+    app.end_untaken_activations(SWEEP_DEVICES).await?;
     app.forget_old().await?;
     app.fold_tallies().await?;
     app.watch_push_certificate().await?;

@@ -12,6 +12,7 @@ mod draft;
 pub mod issue;
 pub mod key;
 pub(crate) mod oid;
+pub mod pkcs12;
 pub mod request;
 pub mod revoke;
 pub mod seal;

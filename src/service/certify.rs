@@ -44,10 +44,10 @@ pub enum ScepAnswer {
 struct Declined(FailInfo, &'static str);
 
 /// What decides the subject of a certificate: a row of ours, never the request.
-struct Subject {
-    enrollment: EnrollmentId,
-    common_name: String,
-    email: String,
+pub(super) struct Subject {
+    pub enrollment: EnrollmentId,
+    pub common_name: String,
+    pub email: String,
 }
 
 impl App {
@@ -161,6 +161,19 @@ impl App {
     }
 
     fn issue(&self, tx: &mut Tx<'_>, subject: &Subject, key: &PKey<Public>, transaction_hash: Vec<u8>, now: Timestamp) -> Result<Vec<u8>> {
+        self.issue_for(tx, subject, key, transaction_hash, now, i64::MAX)
+    }
+
+    /// Issues a certificate that is valid as long as the settings say, and at most so many days; gives its DER.
+    pub(super) fn issue_for(
+        &self,
+        tx: &mut Tx<'_>,
+        subject: &Subject,
+        key: &PKey<Public>,
+        transaction_hash: Vec<u8>,
+        now: Timestamp,
+        most_days: i64,
+    ) -> Result<Vec<u8>> {
         let settings = settings::read(tx, &self.default_sender)?;
         let serial = pki::random_serial()?;
         let template = DeviceTemplate {
@@ -169,7 +182,7 @@ impl App {
             email: Some(subject.email.clone()),
             serial,
             not_before: now.plus_seconds(-BACKDATED_SECONDS),
-            not_after: now.plus_days(settings.certificate_days.into()),
+            not_after: now.plus_days(i64::from(settings.certificate_days).min(most_days)),
             crl_url: Some(format!("{}/pki/crl", self.public_url)),
             ocsp_url: Some(format!("{}/pki/ocsp", self.public_url)),
         };

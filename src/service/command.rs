@@ -42,7 +42,11 @@ impl App {
         self.write(move |tx| {
             let (device, enrollment) = reachable(tx, device)?;
             let queued = match &order {
-                Order::Refresh => app.refresh_now(tx, &device)?,
+                Order::Refresh => {
+                    let may = enrollment.backend.may(enrollment.management_mode, Action::Refresh);
+                    may.map_err(|why| Error::Conflict(why.into()))?;
+                    app.refresh_now(tx, &device)?
+                }
                 Order::Command(command) => {
                     may_send(&enrollment, command)?;
                     app.leaves_own_profiles(command)?;

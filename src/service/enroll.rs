@@ -4,7 +4,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, census::CENSUS_DAYS, check_in::end_enrollment, secrets::Secret, settings};
+use super::{
+    App, Error, Result,
+    android::method::{self, Walker},
+    census::CENSUS_DAYS,
+    check_in::end_enrollment,
+    secrets::Secret,
+    settings,
+};
 use crate::{
     apple::profile::{
         enrollment::{EnrollmentProfile, Mode},
@@ -15,14 +22,14 @@ use crate::{
         audit::Actor,
         backend::Backend,
         device::Ownership,
-        enrollment::{CHALLENGE_SECONDS, CONSENT_VERSION, PROVISIONING_SECONDS},
+        enrollment::{CHALLENGE_SECONDS, PROVISIONING_SECONDS},
         id::{ChallengeId, EnrollmentId, UserId, VisitId},
         sign_in::{FAILURE_HOURS, KNOWN_DAYS},
         time::Timestamp,
         user::UserState,
     },
     store::{
-        Conn, Tx,
+        Conn, Tx, activation_files,
         audit::{self, Entry},
         census,
         certificates::{self, Challenge},
@@ -42,11 +49,13 @@ pub enum Step {
     Address,
     /// A code was sent.
     Code,
+    /// The person has to choose how the device will be managed.
+    Method,
     /// The person has to read and agree.
     Consent,
-    /// The profile can be downloaded, once.
+    /// The profile, or what stands for it on Android, can be had, once.
     Profile,
-    /// The profile was downloaded; the device has not been heard of.
+    /// It was given out; the device has not been heard of.
     Install,
     /// The device has begun.
     Installing,
@@ -66,6 +75,12 @@ pub struct Progress {
     pub user: Option<User>,
     /// The device, once it has shown itself.
     pub device: Option<Device>,
+    /// The ways that are offered.
+    pub methods: Vec<Backend>,
+    /// The way that is gone.
+    pub method: Option<Backend>,
+    /// Until when an activation certificate waits to be downloaded.
+    pub file_until: Option<Timestamp>,
 }
 
 /// Seconds after which no server reads a change of what the gate decides from any more.
@@ -76,30 +91,21 @@ impl App {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn progress(&self, visit: Visit) -> Result<Progress> {
+    pub async fn progress(&self, visit: Visit, walker: Walker) -> Result<Progress> {
+        let methods = self.methods(walker, visit.ownership).await?;
         let now = self.now();
         self.read(move |conn: &mut Conn| {
             let user = visit.user_id.map(|id| users::find(conn, id)).transpose()?.flatten();
             let enrollment = visit.enrollment_id.map(|id| enrollments::find(conn, id)).transpose()?.flatten();
             let device =
                 enrollment.as_ref().and_then(|enrollment| enrollment.device_id).map(|id| devices::find(conn, id)).transpose()?.flatten();
-            let step = step_of(&visit, user.is_some(), enrollment.as_ref(), now);
-            Ok(Progress { step, visit, user, device })
-        })
-        .await
-    }
-
-    /// Notes that the person has read what the organization will be able to do, and agrees.
-    ///
-    /// # Errors
-    /// [`Error::Denied`] before the mailbox was proved.
-    pub async fn consent(&self, visit: VisitId) -> Result<()> {
-        let now = self.now();
-        self.write(move |tx| {
-            let mut visit = proved(tx, visit)?;
-            visit.consent_version = Some(CONSENT_VERSION.to_owned());
-            visit.consented_at = Some(now);
-            Ok(visits::update(tx, &visit)?)
+            let file_until = visit.enrollment_id.map(|id| activation_files::waits_until(conn, id, visit.id, now)).transpose()?.flatten();
+            let method = enrollment.as_ref().map(|enrollment| enrollment.backend).or_else(|| method::chosen(&visit, &methods));
+            let step = match &enrollment {
+                Some(enrollment) => step_of_enrollment(enrollment, file_until, now),
+                None => step_before(&visit, user.is_some(), method),
+            };
+            Ok(Progress { step, visit, user, device, methods, method, file_until })
         })
         .await
     }
@@ -113,7 +119,7 @@ impl App {
             let mut visit = visits::find(tx, visit)?.ok_or(Error::NotFound("visit"))?;
             (visit.user_id, visit.email) = (None, None);
             (visit.consent_version, visit.consented_at) = (None, None);
-            (visit.enrollment_id, visit.profile_taken_at) = (None, None);
+            (visit.enrollment_id, visit.profile_taken_at, visit.backend) = (None, None, None);
             Ok(visits::update(tx, &visit)?)
         })
         .await
@@ -126,12 +132,8 @@ impl App {
     pub async fn take_profile(self: &Arc<Self>, visit: VisitId) -> Result<Vec<u8>> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            let visit = proved(tx, visit)?;
-            let (Some(user), Some(version), Some(at)) = (visit.user_id, visit.consent_version.clone(), visit.consented_at) else {
-                return Err(Error::Denied("the profile is given only after the person has agreed".into()));
-            };
-            let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
-            let (enrollment, secret) = app.prepare(tx, &user, Backend::Apple, visit.ownership, Some((version, at)))?;
+            let Consented { visit, user, consent } = consented(tx, visit, Backend::Apple)?;
+            let (enrollment, secret) = app.prepare(tx, &user, Backend::Apple, visit.ownership, Some(consent))?;
             if !visits::take_profile(tx, visit.id, enrollment.id, app.now())? {
                 return Err(Error::Conflict("the profile was downloaded already; begin again to get another".into()));
             }
@@ -325,6 +327,7 @@ impl App {
     }
 }
 
+/// A visit whose mailbox was proved, locked until the commit.
 pub(super) fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
     let visit = visits::find_for_update(tx, visit)?.ok_or(Error::NotFound("visit"))?;
     let user = visit.user_id.map(|id| users::find(tx, id)).transpose()?.flatten();
@@ -334,19 +337,52 @@ pub(super) fn proved(tx: &mut Tx<'_>, visit: VisitId) -> Result<Visit> {
     Ok(visit)
 }
 
-fn step_of(visit: &Visit, is_proved: bool, enrollment: Option<&Enrollment>, now: Timestamp) -> Step {
-    match enrollment {
-        Some(enrollment) => match enrollment.state {
-            Stage::Enrolled => Step::Done,
-            Stage::Authenticated => Step::Installing,
-            Stage::Ended => Step::TooLate,
-            Stage::Prepared if now > enrollment.created_at.plus_seconds(patience(enrollment.backend)) => Step::TooLate,
-            Stage::Prepared => Step::Install,
-        },
-        None if !is_proved && visit.email.is_some() => Step::Code,
-        None if !is_proved => Step::Address,
-        None if visit.consented_at.is_none() => Step::Consent,
-        None => Step::Profile,
+/// A visit whose person has agreed.
+pub(super) struct Consented {
+    /// The visit, locked until the commit.
+    pub(super) visit: Visit,
+    /// Who it is.
+    pub(super) user: User,
+    /// Which text they agreed to, and when.
+    pub(super) consent: (String, Timestamp),
+}
+
+/// A visit whose person has agreed to be managed in this way, and in no other.
+pub(super) fn consented(tx: &mut Tx<'_>, visit: VisitId, method: Backend) -> Result<Consented> {
+    let visit = proved(tx, visit)?;
+    let (Some(user), Some(version), Some(at)) = (visit.user_id, visit.consent_version.clone(), visit.consented_at) else {
+        return Err(Error::Denied("this is given only after the person has agreed".into()));
+    };
+    if !has_agreed_to(&visit, method) {
+        return Err(Error::Denied("the person has agreed to be managed in another way".into()));
+    }
+    let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+    Ok(Consented { visit, user, consent: (version, at) })
+}
+
+/// Whether what was agreed to is this. Before there was a choice, there were Apple devices only.
+fn has_agreed_to(visit: &Visit, method: Backend) -> bool {
+    visit.consented_at.is_some() && visit.backend.unwrap_or(Backend::Apple) == method
+}
+
+fn step_of_enrollment(enrollment: &Enrollment, file_until: Option<Timestamp>, now: Timestamp) -> Step {
+    match enrollment.state {
+        Stage::Enrolled => Step::Done,
+        Stage::Authenticated => Step::Installing,
+        Stage::Ended => Step::TooLate,
+        Stage::Prepared if enrollment.backend == Backend::Certificate && file_until.is_none() => Step::TooLate,
+        Stage::Prepared if now > enrollment.created_at.plus_seconds(patience(enrollment.backend)) => Step::TooLate,
+        Stage::Prepared => Step::Install,
+    }
+}
+
+fn step_before(visit: &Visit, is_proved: bool, method: Option<Backend>) -> Step {
+    match method {
+        _ if !is_proved && visit.email.is_some() => Step::Code,
+        _ if !is_proved => Step::Address,
+        None => Step::Method,
+        Some(method) if has_agreed_to(visit, method) => Step::Profile,
+        Some(_) => Step::Consent,
     }
 }
 

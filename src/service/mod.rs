@@ -37,6 +37,7 @@ pub mod offers;
 pub mod ota;
 pub mod outbox;
 pub mod own_device;
+pub mod passcode;
 pub mod policy;
 pub mod preview;
 pub mod push;

@@ -4,7 +4,7 @@
 use super::{App, Error, Result, command::may_send, wipe};
 use crate::{
     domain::{
-        backend::Backend,
+        backend::{Backend, ManagementMode},
         command::{Command, EraseOptions, ReturnToService},
         device::{EnrollmentState, WipeScope},
         id::{CommandId, DeviceId},
@@ -68,6 +68,18 @@ impl DeviceWithOffers {
         let is_locked = device.state == EnrollmentState::Enrolled && launcher.is_some_and(|launcher| launcher.locked_at.is_some());
         let (email, name) = owner.map(|owner| (owner.email, owner.name)).unwrap_or_default();
         Ok(Self { device, email, name, enrollment, offers, is_locked })
+    }
+
+    /// What manages it.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend)
+    }
+
+    /// What its agent is on it, once it has said so.
+    #[must_use]
+    pub fn mode(&self) -> Option<ManagementMode> {
+        self.enrollment.as_ref().and_then(|enrollment| enrollment.management_mode)
     }
 }
 

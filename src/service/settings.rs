@@ -9,6 +9,7 @@ use super::{App, Error, Result};
 use crate::{
     domain::{
         audit::Actor,
+        backend::Backend,
         browser::{self, DeviceLimits, Kind, MOST_DEVICES, Risk},
         id::GroupId,
         user::normalize_address,
@@ -53,6 +54,10 @@ pub struct Settings {
     pub browser_enrollment_awareness: bool,
     /// How many devices of each kind one person may have enrolled.
     pub device_limits: DeviceLimits,
+    /// How people may enroll Android devices of their own: `agent`, `certificate`. Empty: not at all.
+    pub android_personal: Vec<Backend>,
+    /// How Android devices of the company may be enrolled: `agent`, `headwind`, `certificate`. Empty: not at all.
+    pub android_company: Vec<Backend>,
 }
 
 impl Default for Settings {
@@ -71,6 +76,8 @@ impl Default for Settings {
             browser_enrollment_groups: Vec::new(),
             browser_enrollment_awareness: false,
             device_limits: DeviceLimits::default(),
+            android_personal: vec![Backend::Agent, Backend::Certificate],
+            android_company: vec![Backend::Agent, Backend::Headwind, Backend::Certificate],
         }
     }
 }
@@ -126,6 +133,10 @@ pub struct SettingsChange {
     /// The risks of the change are known. Without it a risky change is not made, and the error names them.
     #[serde(default)]
     pub confirm_risk: bool,
+    /// See [`Settings::android_personal`].
+    pub android_personal: Option<Vec<Backend>>,
+    /// See [`Settings::android_company`].
+    pub android_company: Option<Vec<Backend>>,
 }
 
 impl SettingsChange {
@@ -137,6 +148,7 @@ impl SettingsChange {
             // Nothing and nought are refused alike.
             settings.browser_enrollment_days = days.unwrap_or(0);
         }
+        apply!(android_personal, android_company);
     }
 }
 
@@ -157,7 +169,8 @@ impl Settings {
         if ![Kind::Apple, Kind::Android, Kind::Browser].into_iter().all(is_limit) {
             return Err(Error::invalid("device_limits", format!("must be from 1 to {MOST_DEVICES}, or null for no limit")));
         }
-        Ok(())
+        check_methods("android_personal", &self.android_personal, &ANDROID_PERSONAL)?;
+        check_methods("android_company", &self.android_company, &ANDROID_COMPANY)
     }
 
     /// What is risky about going from these settings to those.
@@ -186,6 +199,21 @@ fn check_risks(risks: &[Risk], is_confirmed: bool) -> Result<()> {
     }
     let named: Vec<String> = risks.iter().map(ToString::to_string).collect();
     Err(Error::Conflict(format!("{}; repeat the call with \"confirm_risk\": true to do it all the same", named.join("; and "))))
+}
+
+/// What an Android device of a person's own can be enrolled with. The launcher takes over a whole device, which has to be reset
+/// for it, and nobody gives their own for that.
+pub const ANDROID_PERSONAL: [Backend; 2] = [Backend::Agent, Backend::Certificate];
+/// What an Android device of the company can be enrolled with.
+pub const ANDROID_COMPANY: [Backend; 3] = [Backend::Agent, Backend::Headwind, Backend::Certificate];
+
+fn check_methods(field: &str, methods: &[Backend], possible: &[Backend]) -> Result<()> {
+    let is_once = |method: &Backend| methods.iter().filter(|other| *other == method).count() == 1;
+    if methods.iter().all(|method| possible.contains(method) && is_once(method)) {
+        return Ok(());
+    }
+    let words = possible.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Error::invalid(field, format!("must be a list of some of: {words}; each at most once, and empty for none")))
 }
 
 /// Whether a name can be the organization's. Certificates hold no more than 64 characters of it.

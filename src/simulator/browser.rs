@@ -130,7 +130,7 @@ impl Surfer {
 fn page_of(got: Got) -> Result<Page> {
     match got {
         Got::Page(page) => Ok(page),
-        Got::Profile(_) => Err(protocol("read a page", "a profile came in its place")),
+        Got::Profile(_) | Got::Certificate(_) => Err(protocol("read a page", "a file came in its place")),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Page {
     pub links: Vec<Link>,
     /// Every value of `data-enlist` on the page.
     pub marks: Vec<String>,
+    /// The text of elements that carry such a value and hold text, as it is written.
+    pub marked: Vec<(String, String)>,
 }
 
 /// A link.
@@ -69,8 +71,17 @@ impl Page {
     /// Reads a page. Nothing is refused: what cannot be understood is left out.
     #[must_use]
     pub fn read(url: Url, source: &str) -> Self {
-        let page = Self { url, title: String::new(), text: String::new(), forms: Vec::new(), links: Vec::new(), marks: Vec::new() };
-        let mut reader = Reader { page, in_form: None, in_title: false, in_text_area: false, in_select: false, option_taken: false };
+        let page = Self {
+            url,
+            title: String::new(),
+            text: String::new(),
+            forms: Vec::new(),
+            links: Vec::new(),
+            marks: Vec::new(),
+            marked: Vec::new(),
+        };
+        let mut reader =
+            Reader { page, in_form: None, in_title: false, in_text_area: false, in_select: false, option_taken: false, in_marked: None };
         for piece in pieces(source) {
             reader.take(piece);
         }
@@ -84,6 +95,12 @@ impl Page {
     #[must_use]
     pub fn is_marked(&self, mark: &str) -> bool {
         self.marks.iter().any(|found| found == mark)
+    }
+
+    /// The text of the element with this `data-enlist` mark.
+    #[must_use]
+    pub fn text_marked(&self, mark: &str) -> Option<&str> {
+        self.marked.iter().find(|(found, _)| found == mark).map(|(_, text)| text.trim())
     }
 
     /// Where a form or link leads, resolved against the page.
@@ -169,10 +186,24 @@ struct Reader {
     in_text_area: bool,
     in_select: bool,
     option_taken: bool,
+    /// The name of the marked element around, whose text is read.
+    in_marked: Option<String>,
 }
+
+/// Elements whose marks say what they lead to, or what the page is; their text is none that is meant to be copied.
+const WITHOUT_TEXT: [&str; 6] = ["main", "form", "a", "button", "input", "body"];
 
 impl Reader {
     fn take(&mut self, piece: Piece) {
+        match &piece {
+            Piece::Close(name) if self.in_marked.as_ref() == Some(name) => self.in_marked = None,
+            Piece::Text(text) if self.in_marked.is_some() => {
+                if let Some((_, marked)) = self.page.marked.last_mut() {
+                    marked.push_str(text);
+                }
+            }
+            _ => {}
+        }
         match piece {
             Piece::Open(tag) => self.open(&tag),
             Piece::Close(name) => match name.as_str() {
@@ -195,6 +226,10 @@ impl Reader {
     fn open(&mut self, tag: &Tag) {
         let mark = tag.get("data-enlist").map(str::to_owned);
         self.page.marks.extend(mark.clone());
+        if let Some(mark) = mark.clone().filter(|_| !WITHOUT_TEXT.contains(&tag.name.as_str())) {
+            self.page.marked.push((mark, String::new()));
+            self.in_marked = Some(tag.name.clone());
+        }
         match tag.name.as_str() {
             "title" => self.in_title = true,
             "form" => {
@@ -296,6 +331,15 @@ mod tests {
                 let _ = form.entries();
             }
         }
+    }
+
+    #[test]
+    fn the_text_of_a_marked_element_is_read_as_it_is_written() {
+        let page = page(
+            "<main data-enlist=x><pre data-enlist=activation> {&quot;a&quot;:\n 1} </pre>and <output data-enlist=password>p2</output> more",
+        );
+        assert_eq!(page.text_marked("activation"), Some("{\"a\":\n 1}"));
+        assert_eq!((page.text_marked("password"), page.text_marked("x")), (Some("p2"), None));
     }
 
     #[test]

@@ -42,11 +42,14 @@ impl Owner {
         let mut seen = self.mailbox.seen();
         let mut page = match self.browser.open(start).await? {
             Got::Page(page) => page,
-            Got::Profile(_) => return Err(Error::Misuse("the address leads to a profile without any question".to_owned())),
+            Got::Profile(_) | Got::Certificate(_) => {
+                return Err(Error::Misuse("the address leads to a profile without any question".to_owned()));
+            }
         };
         for _ in 0..PATIENCE {
             match self.turn(&page, &mut seen).await? {
                 Got::Profile(profile) => return Ok(Visit { profile, page }),
+                Got::Certificate(_) => return Err(lost(&page, "it gave a certificate in place of a profile".to_owned())),
                 Got::Page(next) => page = next,
             }
         }
@@ -61,7 +64,7 @@ impl Owner {
     }
 
     /// Does what one page asks for.
-    async fn turn(&self, page: &Page, seen: &mut Seen) -> Result<Got> {
+    pub(crate) async fn turn(&self, page: &Page, seen: &mut Seen) -> Result<Got> {
         let profile_link = page.links.iter().find(|link| link.mark.as_deref() == Some("profile"));
         if let Some(target) = profile_link.and_then(|link| page.resolve(&link.href)) {
             return self.browser.open(target).await;
@@ -121,6 +124,6 @@ fn is_consent(field: &crate::simulator::page::Field) -> bool {
     field.kind == "checkbox" && field.required
 }
 
-pub(super) fn lost(page: &Page, why: String) -> Error {
+pub(crate) fn lost(page: &Page, why: String) -> Error {
     Error::Portal { why, title: page.title.clone(), text: page.excerpt() }
 }

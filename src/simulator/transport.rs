@@ -17,6 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const QUOTED: usize = 300;
 /// The media type of a configuration profile.
 pub const PROFILE_TYPE: &str = "application/x-apple-aspen-config";
+/// The media type of a certificate with its key.
+pub const PKCS12_TYPE: &str = "application/x-pkcs12";
 
 /// Whom a device believes when it makes a TLS connection.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +107,14 @@ impl Wire {
         Ok(Self { client })
     }
 
+    /// A client that shows this certificate (PEM, with its PEM key in PKCS#8) to whoever asks for one.
+    pub fn with_certificate(trust: &Trust, certificate: &[u8], key: &[u8]) -> Result<Self> {
+        let doing = "set up a connection with a certificate";
+        let identity = reqwest::Identity::from_pkcs8_pem(certificate, key).map_err(network(doing))?;
+        let builder = Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().identity(identity);
+        Ok(Self { client: trust.apply(builder)?.build().map_err(network(doing))? })
+    }
+
     /// GET.
     pub async fn get(&self, url: Url) -> Result<Answer> {
         let doing = format!("GET {}", url.path());
@@ -158,11 +168,14 @@ fn as_navigation(request: RequestBuilder, site: &str) -> RequestBuilder {
 
 /// What a browser got.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is nearly always a page")]
 pub enum Got {
     /// A page to look at.
     Page(Page),
     /// A configuration profile; the phone offers to install it.
     Profile(Vec<u8>),
+    /// A certificate with its key; an Android phone keeps the file among its downloads.
+    Certificate(Vec<u8>),
 }
 
 impl Browser {
@@ -201,6 +214,9 @@ impl Browser {
         let answer = answer(response, doing).await?;
         if answer.content_type.starts_with(PROFILE_TYPE) {
             return answer.ok(doing).map(Got::Profile);
+        }
+        if answer.content_type.starts_with(PKCS12_TYPE) {
+            return answer.ok(doing).map(Got::Certificate);
         }
         if answer.content_type.starts_with("text/html") {
             return Ok(Got::Page(Page::read(url, &String::from_utf8_lossy(&answer.body))));

@@ -1,5 +1,7 @@
 //! Enrollments: one device's time under management, and what a device's certificate says about it.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::{
@@ -184,6 +186,30 @@ pub fn session_with_queue(conn: &mut Conn, fingerprint: &[u8]) -> Result<Option<
 /// Those of the database.
 pub fn find(conn: &mut Conn, id: EnrollmentId) -> Result<Option<Enrollment>, Error> {
     Ok(enrollments::table.filter(enrollments::id.eq(id)).select(Enrollment::as_select()).first(conn).optional()?)
+}
+
+/// What manages a device, and within which rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
+pub struct Management {
+    /// What manages it.
+    pub backend: Backend,
+    /// What the agent is on it, once it has said so.
+    pub mode: Option<ManagementMode>,
+    /// What was asked for.
+    pub rights: AccessRights,
+    /// Whether it is a User Enrollment.
+    pub is_user_enrollment: bool,
+}
+
+/// What manages the devices of these enrollments.
+///
+/// # Errors
+/// Those of the database.
+pub fn managements(conn: &mut Conn, ids: &[EnrollmentId]) -> Result<HashMap<EnrollmentId, Management>, Error> {
+    let columns = (enrollments::backend, enrollments::management_mode, enrollments::rights, enrollments::is_user_enrollment);
+    let rows: Vec<(EnrollmentId, Management)> =
+        enrollments::table.filter(enrollments::id.eq_any(ids)).select((enrollments::id, columns)).load(conn)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// The enrollment, locked until the commit.

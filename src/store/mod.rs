@@ -15,6 +15,7 @@ use diesel::{
 use crate::domain::id::EnrollmentId;
 
 pub mod access;
+pub mod activation_files;
 pub mod attention;
 pub mod audit;
 pub mod authorities;

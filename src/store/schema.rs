@@ -575,6 +575,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    activation_files (enrollment_id) {
+        enrollment_id -> Binary,
+        visit_id -> Binary,
+        sealed_file -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(access_excluded_groups -> groups (group_id));
 diesel::joinable!(access_exceptions -> devices (device_id));
 diesel::joinable!(group_members -> groups (group_id));
@@ -604,6 +613,8 @@ diesel::joinable!(import_lines -> imports (import_id));
 diesel::joinable!(launcher_pieces -> launcher_packages (package_id));
 diesel::joinable!(launcher_numbers -> launchers (enrollment_id));
 diesel::joinable!(launchers -> enrollments (enrollment_id));
+diesel::joinable!(activation_files -> enrollments (enrollment_id));
+diesel::joinable!(activation_files -> visits (visit_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
@@ -646,5 +657,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     launcher_packages,
     launcher_pieces,
     launchers,
-    launcher_numbers
+    launcher_numbers,
+    activation_files
 );

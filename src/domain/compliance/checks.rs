@@ -224,6 +224,16 @@ fn managed_mail(rules: &Rules, subject: &Subject<'_>, posture: &Posture, finding
     }
 }
 
+/// The device is known and says nothing of itself: whatever is asked of it, nobody knows.
+pub(super) fn not_managed(findings: &mut Findings<'_>) {
+    findings.add(
+        Finding::NotKnown,
+        "not_managed",
+        "The device is identified by its certificate, and nothing on it reports how it is.",
+        NOT_MANAGED,
+    );
+}
+
 /// Silence is a violation of its own.
 pub(super) fn silence(rules: &Rules, silent_at: Option<Timestamp>, now: Timestamp, findings: &mut Findings<'_>) {
     if silent_at.is_some_and(|at| now >= at) {

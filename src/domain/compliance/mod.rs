@@ -165,7 +165,12 @@ pub fn evaluate(policy: Option<&EffectivePolicy>, subject: &Subject<'_>, posture
     if let Some(status) = settled_by_state(subject, &mut findings) {
         return verdict_of(status, findings, None, None);
     }
+    let is_unmanaged = subject.backend == Backend::Certificate && posture.oldest().is_none();
     let Some(policy) = policy else {
+        if is_unmanaged {
+            checks::not_managed(&mut findings);
+            return verdict_of(Status::Unknown, findings, None, None);
+        }
         return verdict_of(Status::Compliant, findings, None, None);
     };
     let rules = &policy.rules;
@@ -174,7 +179,12 @@ pub fn evaluate(policy: Option<&EffectivePolicy>, subject: &Subject<'_>, posture
     let stale_at = posture.oldest().map(|at| at.plus_days(rules.max_silence_days.into()).plus_seconds(1));
     let weak_until = posture.forget_weak(now, LOG_HOURS * 3600);
     checks::all(rules, subject, &posture, &mut findings);
-    let silent_at = subject.last_seen_at.map(|seen| seen.plus_days(rules.max_silence_days.into()));
+    if is_unmanaged && findings.list.is_empty() {
+        checks::not_managed(&mut findings);
+    }
+    // Where nothing on the device reports, silence says nothing.
+    let seen_at = subject.last_seen_at.filter(|_| subject.backend.has_command_channel());
+    let silent_at = seen_at.map(|seen| seen.plus_days(rules.max_silence_days.into()));
     checks::silence(rules, silent_at, now, &mut findings);
     conclude(rules, findings, silent_at.into_iter().chain(stale_at).chain(weak_until).filter(|at| *at > now).min())
 }

@@ -212,6 +212,18 @@ fn a_device_that_only_has_a_certificate_is_never_known_to_obey() {
 }
 
 #[test]
+fn a_certificate_alone_is_unknown_whatever_is_asked_and_however_long_it_is_silent() {
+    let subject = Subject { policy_version: None, last_seen_at: Some(NOW.plus_days(-400)), ..android(Backend::Certificate) };
+    for policy in [None, Some(policy(Rules::default()))] {
+        let verdict = evaluate(policy.as_ref(), &subject, &Posture::default(), NOW);
+        let codes: Vec<&str> = verdict.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        assert_eq!((verdict.status, codes, verdict.valid_until), (Status::Unknown, vec!["not_managed"], None));
+    }
+    let stronger = Posture { passcode_compliant: fact(true), ..Posture::default() };
+    assert_eq!(evaluate(None, &subject, &stronger, NOW).status, Status::Compliant);
+}
+
+#[test]
 fn android_says_outright_whether_it_is_encrypted() {
     let rules = Rules { require_encryption: true, ..Rules::default() };
     let of = |encrypted: Option<bool>| {

@@ -11,10 +11,11 @@ use super::{
 use crate::{
     domain::{
         access::Decision,
+        backend::{Backend, Capabilities, ManagementMode},
         command::{CommandState, Purpose},
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
-        id::{CommandId, DeviceId, UserId},
+        id::{CommandId, DeviceId, EnrollmentId, UserId},
         origin::{Origin, origins},
         time::Timestamp,
         user::Permission,
@@ -22,9 +23,10 @@ use crate::{
     http::extract::caller::Caller,
     service::{App, Error, report::WantedDevices},
     store::{
-        self,
+        self, Conn,
         commands::{self, QueuedCommand},
         devices::{self as rows, Device},
+        enrollments::{self, Management},
         page::Page,
         policies, postures,
         timeline::{self, DeviceEvent},
@@ -80,15 +82,35 @@ pub struct DeviceView {
     pub evaluated_at: Option<Timestamp>,
     /// When it last enrolled.
     pub enrolled_at: Option<Timestamp>,
+    /// What manages it.
+    pub backend: Option<Backend>,
+    /// What an agent is on it, once it has said so.
+    pub management_mode: Option<ManagementMode>,
+    /// What can be done with it in this way, and within the rights that its owner has agreed to.
+    pub capabilities: Option<Capabilities>,
 }
 
 impl DeviceView {
+    /// The views of devices and their users' addresses, with what manages each.
+    ///
+    /// # Errors
+    /// A stored document cannot be read, and those of the database.
+    pub fn all(conn: &mut Conn, items: Vec<(Device, String)>) -> Result<Vec<Self>, store::Error> {
+        let ids: Vec<EnrollmentId> = items.iter().filter_map(|(device, _)| device.enrollment_id).collect();
+        let managed = enrollments::managements(conn, &ids)?;
+        let found = |device: &Device| device.enrollment_id.and_then(|id| managed.get(&id).copied());
+        items.into_iter().map(|(device, email)| Self::of(found(&device), device, email)).collect()
+    }
+
     /// The view of a device and its user's address.
     ///
     /// # Errors
     /// A stored document cannot be read.
-    pub fn of(device: Device, email: String) -> Result<Self, store::Error> {
+    pub fn of(managed: Option<Management>, device: Device, email: String) -> Result<Self, store::Error> {
         Ok(Self {
+            backend: managed.map(|managed| managed.backend),
+            management_mode: managed.and_then(|managed| managed.mode),
+            capabilities: managed.map(capabilities_of),
             reasons: device.reasons()?,
             id: device.id,
             user: Some(OwnerView { id: device.user_id, email }),
@@ -109,6 +131,13 @@ impl DeviceView {
             enrolled_at: device.enrolled_at,
         })
     }
+}
+
+/// What can be done with a device: what its backend can do, as far as its owner has agreed to it. A User Enrollment asks for
+/// nothing, and Apple lets it do what it may.
+fn capabilities_of(managed: Management) -> Capabilities {
+    let can = managed.backend.capabilities(managed.mode);
+    if managed.is_user_enrollment { Capabilities { full_wipe: false, reset_passcode: false, ..can } } else { can.within(managed.rights) }
 }
 
 /// Which devices are wanted.
@@ -169,7 +198,7 @@ pub async fn list_devices(caller: Caller, app: web::Data<App>, query: Query<Devi
     let page = app
         .read(move |conn| {
             let page = rows::list(conn, &filter, page)?;
-            let items = page.items.into_iter().map(|(device, email)| DeviceView::of(device, email)).collect::<Result<_, _>>()?;
+            let items = DeviceView::all(conn, page.items)?;
             Ok::<_, store::Error>(Page { items, next_cursor: page.next_cursor, total: page.total })
         })
         .await?;
@@ -185,7 +214,7 @@ pub async fn get_device(caller: Caller, app: web::Data<App>, id: web::Path<Devic
         .read(move |conn| {
             let Some(device) = rows::find(conn, id)? else { return Ok(None) };
             let email = users::find(conn, device.user_id)?.map(|user| user.email).unwrap_or_default();
-            DeviceView::of(device, email).map(Some)
+            Ok::<_, store::Error>(DeviceView::all(conn, vec![(device, email)])?.pop())
         })
         .await?;
     Ok(web::Json(found.ok_or(Error::NotFound("device"))?))

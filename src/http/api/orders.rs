@@ -1,6 +1,6 @@
 //! What devices are told: commands, the two wipes, and being let go.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, http::header, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::{
         user::Permission,
     },
     http::extract::caller::Caller,
-    service::{App, Error, command::Order, wipe::WipeOrder},
+    service::{App, Error, command::Order, passcode::PasscodeReset, wipe::WipeOrder},
     store::commands::QueuedCommand,
 };
 
@@ -110,11 +110,25 @@ pub async fn lock_device(caller: Caller, app: web::Data<App>, id: web::Path<Devi
     Ok(accepted(app.into_inner().order(caller.actor, id.into_inner(), order).await?))
 }
 
-/// Removes the passcode of a device; its policy asks for a new one.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/clear-passcode", params(("id" = DeviceId, Path)), responses((status = 202, body = Ordered), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "devices", security(("token" = [])))]
+/// The answer to an order about a passcode.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PasscodeOrdered {
+    /// The command.
+    pub command: OrderedCommand,
+    /// What opens an Android device once it has obeyed. It is told this once and kept nowhere else in the clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temporary_passcode: Option<String>,
+}
+
+/// Removes the passcode of an Apple device, whose policy then asks for a new one; replaces that of an Android device by a temporary
+/// one, which is in the answer.
+#[utoipa::path(post, path = "/api/v1/devices/{id}/clear-passcode", params(("id" = DeviceId, Path)), responses((status = 202, body = PasscodeOrdered), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "devices", security(("token" = [])))]
 pub async fn clear_passcode(caller: Caller, app: web::Data<App>, id: web::Path<DeviceId>) -> Result<HttpResponse, ApiError> {
     caller.must(Permission::SupportDevices)?;
-    Ok(accepted(app.into_inner().order(caller.actor, id.into_inner(), Order::Command(Command::ClearPasscode)).await?))
+    let PasscodeReset { command, temporary_passcode } = app.into_inner().reset_passcode(caller.actor, id.into_inner()).await?;
+    let command = OrderedCommand { id: command.id, kind: command.kind, state: command.state };
+    let answer = PasscodeOrdered { command, temporary_passcode };
+    Ok(HttpResponse::Accepted().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
 /// Asks a device how it is.

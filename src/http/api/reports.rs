@@ -94,9 +94,13 @@ pub async fn compliance_report(caller: Caller, app: web::Data<App>, query: Query
 
 async fn json_report(app: &App, filter: Filter, page: PageRequest<DeviceId>) -> Result<ReportView, ApiError> {
     let summary = app.summarize(filter.clone()).await?;
-    let page = app.read(move |conn| devices::list(conn, &filter, page)).await?;
-    let items = page.items.into_iter().map(|(device, email)| DeviceView::of(device, email)).collect::<Result<_, store::Error>>()?;
-    Ok(ReportView { generated_at: summary.generated_at, totals: summary.totals, items, next_cursor: page.next_cursor, total: page.total })
+    let (items, next_cursor, total) = app
+        .read(move |conn| {
+            let page = devices::list(conn, &filter, page)?;
+            Ok::<_, store::Error>((DeviceView::all(conn, page.items)?, page.next_cursor, page.total))
+        })
+        .await?;
+    Ok(ReportView { generated_at: summary.generated_at, totals: summary.totals, items, next_cursor, total })
 }
 
 const COLUMNS: &str =
@@ -115,7 +119,7 @@ pub fn csv_report(app: std::sync::Arc<App>, filter: Filter) -> HttpResponse {
             let mut text = if after.is_none() { COLUMNS.to_owned() } else { String::new() };
             let last = items.last().map(|(device, _)| device.id);
             for (device, email) in items {
-                text.push_str(&line(&DeviceView::of(device, email)?));
+                text.push_str(&line(&DeviceView::of(None, device, email)?));
             }
             Ok(Some((web::Bytes::from(text), last.map(Some))))
         }

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    device_actions::{Action, actions},
     device_list::{name_of, system_of},
     device_policy::{self, AskedRow, PolicyRow, asked},
     exception::ExceptionView,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
+        backend::Backend,
         command::CommandState,
         compliance::Reason,
         id::{CommandId, DeviceId, PolicyId, UserId},
@@ -22,11 +24,11 @@ use crate::{
         time::Timestamp,
         user::Permission,
     },
-    http::{api::paging, extract::admin::Admin, problem::Problem, prose::sentence},
+    http::{api::paging, extract::admin::Admin, problem::Problem},
     service::{
         Error,
         explain::{Because, ExplainOrder, Explanation, explain},
-        offers::{DeviceWithOffers, Offer},
+        offers::DeviceWithOffers,
     },
     store::{
         access::{self, ExceptionRow},
@@ -51,8 +53,11 @@ pub struct DevicePageQuery {
 }
 
 /// What was just done, for the word that stands behind the question mark.
-fn done(word: &str) -> Option<&'static str> {
+fn done(word: &str, backend: Backend) -> Option<&'static str> {
     Some(match word {
+        "retire" if !backend.has_command_channel() => {
+            "The device was let go. It has lost access; nothing on it was changed, because nothing on it obeys."
+        }
         "refresh" => "The device was asked for its facts. It answers when it next connects.",
         "lock" => "The device will be locked when it next connects.",
         "unlock" => "The lock was taken away. The device opens when it next connects.",
@@ -103,18 +108,6 @@ struct EventRow {
     at: When,
 }
 
-/// Something that can be done, or why it cannot.
-#[derive(Debug, Serialize)]
-struct Action {
-    address: String,
-    text: &'static str,
-    effect: &'static str,
-    refusal: Option<String>,
-    class: &'static str,
-    /// It happens at once, without a page in between.
-    is_direct: bool,
-}
-
 #[derive(Debug, Serialize)]
 struct DeviceView {
     id: DeviceId,
@@ -125,6 +118,9 @@ struct DeviceView {
     owner: String,
     user: UserId,
     ownership: &'static str,
+    management: String,
+    /// Nothing on the device reports by itself.
+    is_silent: bool,
     generation: i32,
     enrollment: Badge,
     compliance: Badge,
@@ -188,9 +184,9 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
             })
         })
         .await?;
-    let title = name_of(&found.main.device);
+    let (title, backend) = (name_of(&found.main.device), found.main.backend());
     let view = view(&admin, found)?;
-    let frame = Frame::new(&admin, "/console/devices", title).below("/console/devices", "Devices").done(done(&query.done));
+    let frame = Frame::new(&admin, "/console/devices", title).below("/console/devices", "Devices").done(done(&query.done, backend));
     Ok(frame.show(&admin, "console/device", &view))
 }
 
@@ -203,6 +199,8 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         system: system_of(device),
         user: device.user_id,
         ownership: show::ownership(device.ownership),
+        management: management(&found.main),
+        is_silent: !found.main.backend().has_command_channel(),
         generation: device.generation,
         enrollment: show::enrollment(device.state),
         compliance: show::compliance(device.compliance),
@@ -230,6 +228,15 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         email: found.main.email,
         owner: found.main.name,
     })
+}
+
+/// What manages the device, and how much of it.
+fn management(found: &DeviceWithOffers) -> String {
+    let backend = show::backend(found.backend());
+    match found.mode() {
+        Some(mode) => format!("{backend}, which manages {}", show::mode(mode)),
+        None => backend.to_owned(),
+    }
 }
 
 fn reason_row(reason: Reason, now: Timestamp) -> ReasonRow {
@@ -269,6 +276,10 @@ fn facts(posture: &Posture, now: Timestamp) -> Vec<FactRow> {
     add("It meets the device's own rules", truth(&posture.passcode_compliant));
     add("It meets the rules of the installed profiles", truth(&posture.passcode_compliant_with_profiles));
     add("The device encrypts its data", truth(&posture.encryption_capable));
+    add("Its storage is encrypted", truth(&posture.encrypted));
+    add("Level of the passcode", text(&posture.passcode_complexity));
+    add("Last security update", text(&posture.security_patch));
+    add("Policy that was taken over", text(&posture.applied_policy));
     add("Jailbroken or rooted", truth(&posture.compromised));
     add("Supervised", truth(&posture.supervised));
     add("Enrolled for a user only", truth(&posture.user_enrollment));
@@ -291,81 +302,6 @@ const fn source_name(source: Source) -> &'static str {
         Source::Agent => "agent",
         Source::Headwind => "launcher's log",
     }
-}
-
-/// What can be done by this administrator; what the device cannot do is shown with the reason.
-fn actions(admin: &Admin, found: &DeviceWithOffers) -> Vec<Action> {
-    let at = |what: &str| format!("/console/devices/{}/{what}", found.device.id);
-    let offers = &found.offers;
-    let table: [(Permission, &str, &'static str, &'static str, &Offer, &'static str, bool); 6] = [
-        (
-            Permission::SupportDevices,
-            "refresh",
-            "Check again",
-            "Asks the device for its facts. Nothing on it changes.",
-            &offers.refresh,
-            "plain",
-            true,
-        ),
-        (Permission::SupportDevices, "lock", "Lock", "Locks the screen. The passcode opens it again.", &offers.lock, "plain", false),
-        (
-            Permission::SupportDevices,
-            "clear-passcode",
-            "Clear passcode",
-            "Removes a passcode that was forgotten. Until a new one is set, anybody can open the device.",
-            &offers.clear_passcode,
-            "plain",
-            false,
-        ),
-        (
-            Permission::WipeSelectively,
-            "retire",
-            "Retire",
-            "Ends the management: access is cut and what was installed from here is removed.",
-            &offers.retire,
-            "care",
-            false,
-        ),
-        (
-            Permission::WipeSelectively,
-            "wipe/selective",
-            "Selective wipe",
-            "Removes company data and accounts. Photos, messages and apps of the person stay.",
-            &offers.selective_wipe,
-            "bad",
-            false,
-        ),
-        (
-            Permission::WipeFully,
-            "wipe/full",
-            "Full wipe",
-            "Resets the device to its factory state. Everything on it is lost, the person's own data too.",
-            &offers.full_wipe,
-            "bad",
-            false,
-        ),
-    ];
-    let unlock = (found.is_locked && admin.may(Permission::SupportDevices)).then(|| Action {
-        address: at("unlock"),
-        text: "Unlock",
-        effect: "Takes the lock away. Nobody can do that on the device itself.",
-        refusal: None,
-        class: "plain",
-        is_direct: true,
-    });
-    table
-        .into_iter()
-        .filter(|(permission, ..)| admin.may(*permission))
-        .map(|(_, path, text, effect, offer, class, is_direct)| Action {
-            address: at(path),
-            text,
-            effect,
-            refusal: offer.as_ref().err().map(|why| sentence(why)),
-            class,
-            is_direct,
-        })
-        .chain(unlock)
-        .collect()
 }
 
 #[derive(Debug, Serialize)]

@@ -25,6 +25,7 @@ mod browsers;
 mod bulk;
 mod certificates;
 mod device;
+mod device_actions;
 mod device_list;
 mod device_policy;
 mod domains;
@@ -43,6 +44,7 @@ mod policies;
 mod policy;
 mod policy_fields;
 mod policy_preview;
+mod policy_support;
 mod policy_words;
 mod progress;
 mod push;
@@ -58,6 +60,7 @@ mod user_end;
 mod user_form;
 mod user_list;
 mod webhooks;
+mod wording;
 
 /// What the console's pages have in common when something went wrong.
 const DOOR: Door =

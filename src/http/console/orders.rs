@@ -9,9 +9,11 @@ use super::{
     frame::Frame,
     see,
     show::{self, When},
+    wording::wording,
 };
 use crate::{
     domain::{
+        backend::Backend,
         command::{Command, EraseOptions, Purpose},
         device::{Ownership, WipeScope},
         id::{CommandId, DeviceId},
@@ -64,6 +66,13 @@ struct OrderView {
     target: Target,
     refusal: Option<String>,
     profiles: Vec<String>,
+    is_apple: bool,
+    /// What happens when the device is let go.
+    retire: &'static [&'static str],
+    /// What goes with a selective wipe.
+    goes: &'static [&'static str],
+    /// What stays.
+    stays: &'static str,
     typed: Typed,
 }
 
@@ -106,10 +115,23 @@ pub async fn get_clear_passcode(admin: Admin, id: web::Path<DeviceId>) -> Result
     ask(&admin, *id, &CLEAR_PASSCODE, Typed::default(), None).await
 }
 
-/// `POST /console/devices/{id}/clear-passcode`
+#[derive(Debug, Serialize)]
+struct ResetView {
+    id: DeviceId,
+    passcode: String,
+}
+
+/// `POST /console/devices/{id}/clear-passcode`: shows the temporary passcode, where the device gets one. It is not sent on to
+/// another page, so that no address and no history keeps it.
 pub async fn post_clear_passcode(form: Form<NoFields>, id: web::Path<DeviceId>) -> Result<HttpResponse, Problem> {
-    let done = form.admin.app.order(form.admin.actor.clone(), *id, Order::Command(Command::ClearPasscode)).await;
-    settle(&form.admin, *id, &CLEAR_PASSCODE, Typed::default(), done.map(drop)).await
+    let (admin, id) = (form.admin, *id);
+    let reset = admin.app.reset_passcode(admin.actor.clone(), id).await?;
+    let Some(passcode) = reset.temporary_passcode else { return Ok(back(id, CLEAR_PASSCODE.done)) };
+    let name = admin.app.read(move |conn| Ok::<_, Error>(name_of(&DeviceWithOffers::get(conn, id)?.device))).await?;
+    let frame = Frame::new(&admin, "/console/devices", "The passcode is being reset")
+        .below("/console/devices", "Devices")
+        .below(format!("/console/devices/{id}"), name);
+    Ok(frame.show(&admin, "console/passcode_reset", &ResetView { id, passcode }))
 }
 
 /// `GET /console/devices/{id}/retire`
@@ -204,6 +226,12 @@ const CLEAR_PASSCODE: Kind = Kind {
     done: "clear-passcode",
     offer: |offers| &offers.clear_passcode,
 };
+const RESET_PASSCODE: Kind = Kind {
+    title: "Reset the passcode of this device?",
+    template: "console/order_reset_passcode",
+    done: "clear-passcode",
+    offer: |offers| &offers.clear_passcode,
+};
 const RETIRE: Kind =
     Kind { title: "Retire this device?", template: "console/order_retire", done: "retire", offer: |offers| &offers.retire };
 const SELECTIVE: Kind = Kind {
@@ -239,6 +267,8 @@ async fn settle(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, done: Re
 async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Option<String>) -> Result<HttpResponse, Problem> {
     let (found, posture) = admin.app.read(move |conn| Ok::<_, Error>((DeviceWithOffers::get(conn, id)?, postures::get(conn, id)?))).await?;
     let now = admin.app.now();
+    let (backend, words) = (found.backend(), wording(found.backend(), found.mode()));
+    let kind = if kind.done == CLEAR_PASSCODE.done && backend != Backend::Apple { &RESET_PASSCODE } else { kind };
     let device = found.device;
     let target = Target {
         id,
@@ -263,6 +293,10 @@ async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Opti
             .managed_profiles
             .map(|fact| fact.value.into_iter().map(|profile| profile.identifier).collect())
             .unwrap_or_default(),
+        is_apple: backend == Backend::Apple,
+        retire: words.retire,
+        goes: words.selective_goes,
+        stays: words.selective_stays,
         target,
         typed,
     };

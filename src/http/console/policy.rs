@@ -11,6 +11,7 @@ use super::{
     policies::reach,
     policy_fields::{Part, Typed, Wrongs},
     policy_preview::PreviewPart,
+    policy_support::{self, SupportTable},
     policy_words, see,
     show::count,
     user_form::Tick,
@@ -137,6 +138,7 @@ struct FormView {
     reach: Field,
     groups: Vec<Tick>,
     parts: Vec<Part>,
+    support: SupportTable,
     rollout: Option<Rollout>,
     preview: Option<PreviewPart>,
     id: Option<PolicyId>,
@@ -147,6 +149,7 @@ struct ReadView {
     reach: String,
     demands: Vec<String>,
     consequence: String,
+    support: SupportTable,
     rollout: Rollout,
 }
 
@@ -198,6 +201,7 @@ fn show_form(
             .wrong(draft.wrongs.get("groups")),
         groups: all.into_iter().map(|(id, name)| Tick { is_on: draft.groups.contains(&id), id, name }).collect(),
         parts: draft.typed.parts(&draft.wrongs),
+        support: policy_support::table(),
         preview: draft.preview.take(),
         rollout,
         id,
@@ -260,6 +264,7 @@ pub async fn get_policy(admin: Admin, id: web::Path<PolicyId>, query: web::Query
         reach: reach(&found.policy, &names),
         demands: policy_words::demands(&found.policy.rules),
         consequence: policy_words::consequence(&found.policy.rules),
+        support: policy_support::table(),
         rollout: found.rollout,
     };
     Ok(frame.show(&admin, "console/policy", &view))

@@ -3,8 +3,9 @@
 use actix_web::{HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 
-use super::{frame::Frame, see};
+use super::{frame::Frame, see, show};
 use crate::{
+    domain::backend::Backend,
     http::{
         extract::{admin::Admin, form::Form},
         problem::Problem,
@@ -12,7 +13,7 @@ use crate::{
     },
     service::{
         Error,
-        settings::{Settings, SettingsChange},
+        settings::{ANDROID_COMPANY, ANDROID_PERSONAL, Settings, SettingsChange},
     },
 };
 
@@ -42,6 +43,19 @@ pub struct SettingsForm {
     scep_allow_sha1: String,
     #[serde(default)]
     scep_allow_3des: String,
+    #[serde(default)]
+    android_personal: Vec<String>,
+    #[serde(default)]
+    android_company: Vec<String>,
+}
+
+/// One way of enrolling Android devices.
+#[derive(Debug, Serialize)]
+struct MethodTick {
+    field: &'static str,
+    word: &'static str,
+    text: &'static str,
+    is_on: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,6 +65,10 @@ struct SettingsView {
     /// Nobody has chosen the sender's address: mails come from a made-up one.
     is_sender_made_up: bool,
     public_url: String,
+    android_personal: Vec<MethodTick>,
+    android_company: Vec<MethodTick>,
+    /// The launcher is allowed, and there is none that could be given to phones.
+    lacks_launcher: bool,
 }
 
 impl From<Settings> for SettingsForm {
@@ -65,6 +83,8 @@ impl From<Settings> for SettingsForm {
             ota_enrollment: ticked(settings.ota_enrollment),
             scep_allow_sha1: ticked(settings.scep_allow_sha1),
             scep_allow_3des: ticked(settings.scep_allow_3des),
+            android_personal: settings.android_personal.iter().map(ToString::to_string).collect(),
+            android_company: settings.android_company.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -83,9 +103,25 @@ impl SettingsForm {
             ota_enrollment: Some(!self.ota_enrollment.is_empty()),
             scep_allow_sha1: Some(!self.scep_allow_sha1.is_empty()),
             scep_allow_3des: Some(!self.scep_allow_3des.is_empty()),
+            android_personal: Some(methods("android_personal", &self.android_personal)?),
+            android_company: Some(methods("android_company", &self.android_company)?),
             ..SettingsChange::default()
         })
     }
+}
+
+fn methods(field: &'static str, words: &[String]) -> Result<Vec<Backend>, Error> {
+    words.iter().map(|word| word.parse().map_err(|why| Error::invalid(field, why))).collect()
+}
+
+fn ticks(field: &'static str, possible: &[Backend], on: &[String]) -> Vec<MethodTick> {
+    let tick = |method: &Backend| MethodTick {
+        field,
+        word: method.as_str(),
+        text: show::backend(*method),
+        is_on: on.iter().any(|word| word == method.as_str()),
+    };
+    possible.iter().map(tick).collect()
 }
 
 /// `GET /console/settings`
@@ -93,7 +129,7 @@ pub async fn get_settings(admin: Admin, query: web::Query<SettingsQuery>) -> Res
     let settings = admin.app.settings().await?;
     let done = (query.done == "saved").then_some("The settings were saved.");
     let frame = Frame::new(&admin, "/console/settings", "Settings").done(done);
-    Ok(show(&admin, &frame, StatusCode::OK, settings.into()))
+    render(&admin, &frame, StatusCode::OK, settings.into()).await
 }
 
 /// `POST /console/settings`
@@ -108,7 +144,7 @@ pub async fn post_settings(form: Form<SettingsForm>) -> Result<HttpResponse, Pro
         Err(Error::Invalid { field, why }) => {
             let why = sentence(&format!("{} {why}", name_of(&field)));
             let frame = Frame::new(&admin, "/console/settings", "Settings").refused(Some(why));
-            Ok(show(&admin, &frame, StatusCode::BAD_REQUEST, fields))
+            render(&admin, &frame, StatusCode::BAD_REQUEST, fields).await
         }
         Err(error) => Err(error.into()),
     }
@@ -121,16 +157,23 @@ fn name_of(field: &str) -> &str {
         "certificate_days" => "The life of a certificate",
         "refresh_hours" => "The time between two reports",
         "wipe_limit" => "The limit on wipes",
+        "android_personal" => "How people enroll Android devices of their own",
+        "android_company" => "How Android devices of the company are enrolled",
         other => other,
     }
 }
 
-fn show(admin: &Admin, frame: &Frame, status: StatusCode, form: SettingsForm) -> HttpResponse {
+async fn render(admin: &Admin, frame: &Frame, status: StatusCode, form: SettingsForm) -> Result<HttpResponse, Problem> {
+    let android_company = ticks("android_company", &ANDROID_COMPANY, &form.android_company);
+    let wants_launcher = android_company.iter().any(|tick| tick.is_on && tick.word == Backend::Headwind.as_str());
     let view = SettingsView {
         is_sender_made_up: admin.app.is_default_sender(form.mail_sender.trim()),
-        form,
         is_mail_kept_as_files: admin.app.is_mail_kept_as_files(),
         public_url: admin.app.public_url().to_owned(),
+        android_personal: ticks("android_personal", &ANDROID_PERSONAL, &form.android_personal),
+        lacks_launcher: wants_launcher && !admin.app.has_launcher().await?,
+        android_company,
+        form,
     };
-    frame.show_as(admin, status, "console/settings", &view)
+    Ok(frame.show_as(admin, status, "console/settings", &view))
 }

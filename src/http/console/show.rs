@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::{
     domain::{
         access::Decision,
+        backend::{Backend, ManagementMode},
         command::CommandState,
         compliance::Status,
         device::{EnrollmentState, Ownership, Platform},
@@ -169,6 +170,27 @@ pub const fn ownership(ownership: Ownership) -> &'static str {
     match ownership {
         Ownership::Company => "Company",
         Ownership::Personal => "Personal",
+    }
+}
+
+/// What manages a device.
+#[must_use]
+pub const fn backend(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Apple => "Apple's device management",
+        Backend::Certificate => "Certificate only (identified, not managed)",
+        Backend::Agent => "Enlist's agent",
+        Backend::Headwind => "Headwind launcher",
+        Backend::Browser => "Browser (not managed)",
+    }
+}
+
+/// What an agent is on its device.
+#[must_use]
+pub const fn mode(mode: ManagementMode) -> &'static str {
+    match mode {
+        ManagementMode::DeviceOwner => "the whole device",
+        ManagementMode::ProfileOwner => "a work profile",
     }
 }
 

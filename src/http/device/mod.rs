@@ -3,6 +3,7 @@
 use actix_web::web;
 
 pub mod apple;
+pub mod identity;
 pub mod launcher;
 pub mod ota;
 pub mod pki;
@@ -24,6 +25,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// The channels themselves, which are also offered where devices come with a client certificate.
 pub fn configure_management(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/android/v1/identity").get(identity::get_identity));
     config.service(web::resource("/mdm/checkin").put(apple::check_in));
     config.service(web::resource("/mdm/connect").put(apple::connect));
 }

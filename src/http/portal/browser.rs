@@ -1,6 +1,8 @@
 //! What kind of device and browser is looking, as far as its `User-Agent` tells. It decides what is explained, never what is
 //! allowed: the header is only what the browser says about itself.
 
+use crate::service::android::{certificate::Looks, method::Walker};
+
 /// The kind of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
@@ -76,10 +78,15 @@ impl Browser {
         Self { device: device(user_agent), family: family(user_agent) }
     }
 
-    /// Whether the device is one that can be enrolled.
+    /// With what its owner walks through the portal.
     #[must_use]
-    pub const fn may_enroll(self) -> bool {
-        matches!(self.device, Device::Iphone | Device::Ipad | Device::Unknown)
+    pub const fn walker(self) -> Walker {
+        match self.device {
+            Device::Iphone | Device::Ipad | Device::Unknown => Walker::Apple,
+            Device::Android => Walker::Android,
+            Device::Mac | Device::Computer => Walker::Computer,
+            Device::OtherPhone => Walker::Other,
+        }
     }
 
     /// Whether this is an iPhone or iPad with a browser to which iOS gives no configuration profiles.
@@ -124,6 +131,38 @@ fn system(device: Device, text: &str) -> &'static str {
         Device::Computer => "Linux",
         Device::OtherPhone | Device::Unknown => "",
     }
+}
+
+/// Most characters of what a browser says of its device.
+const LONGEST: usize = 60;
+
+/// What an Android browser says of its device.
+///
+/// Chrome and Firefox write "Android 10" into every `User-Agent`, and Chrome "K" for every model (its user-agent reduction): those
+/// say nothing. What they leave out Chrome tells over HTTPS to pages that ask for it (User-Agent Client Hints).
+///
+/// * `version`, `model`: the headers `Sec-CH-UA-Platform-Version` and `Sec-CH-UA-Model`, as they came.
+#[must_use]
+pub fn looks(user_agent: &str, version: Option<&str>, model: Option<&str>) -> Looks {
+    let mut words = user_agent.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(system, _)| system).split(';');
+    let written = words.find_map(|word| word.trim().strip_prefix("Android ")).filter(|version| *version != "10");
+    let named = words.next().map(|word| word.split(" Build/").next().unwrap_or(word));
+    let is_model = |word: &&str| !matches!(*word, "K" | "Mobile" | "Tablet") && !word.starts_with("rv:");
+    let hint = |value: Option<&str>| value.and_then(|value| tidy(value.trim().trim_matches('"')));
+    let short = |version: String| version.trim_end_matches(".0").to_owned();
+    Looks {
+        version: hint(version)
+            .or_else(|| written.and_then(tidy))
+            .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+            .map(short),
+        model: hint(model).or_else(|| named.map(str::trim).filter(is_model).and_then(tidy)),
+    }
+}
+
+/// The text, if it is one that can be shown.
+fn tidy(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 fn device(text: &str) -> Device {
@@ -227,6 +266,25 @@ mod tests {
         for (agent, expected) in table {
             let (name, product, system) = title(agent);
             assert_eq!((name.as_str(), product.as_str(), system), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_hides_of_its_device_is_not_made_up() {
+        let android = |system: &str| format!("Mozilla/5.0 (Linux; {system}) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36");
+        let table = [
+            (android("Android 15; Pixel 9"), None, None, Some("15"), Some("Pixel 9")),
+            (android("Android 8.1.0; SM-G930F Build/OPM4"), None, None, Some("8.1"), Some("SM-G930F")),
+            (android("Android 10; K"), None, None, None, None),
+            (android("Android 10; K"), Some("\"14.0.0\""), Some("\"SM-S921B\""), Some("14"), Some("SM-S921B")),
+            (android("Android 10; K"), Some("\"\""), Some("\"\""), None, None),
+            ("Mozilla/5.0 (Android 14; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0".into(), None, None, Some("14"), None),
+            (android("Android evil; <b>"), None, None, None, Some("<b>")),
+            ("curl/8".into(), None, None, None, None),
+        ];
+        for (agent, version, model, is_version, is_model) in table {
+            let seen = looks(&agent, version, model);
+            assert_eq!((seen.version.as_deref(), seen.model.as_deref()), (is_version, is_model), "{agent}");
         }
     }
 

@@ -85,7 +85,7 @@ pub async fn post_code(
         CodeTried::Proved if visitor.enrolls_browser() => enroll_browser::finish(&visitor).await,
         CodeTried::Proved => {
             let secret = visitor.app.renew_visit_cookie(visit.id).await?;
-            let mut response = see(if visitor.browser.may_enroll() { "/enroll/consent" } else { "/devices" });
+            let mut response = see(visitor.look_again(secret.clone()).await?.standing());
             let _ = response.add_cookie(&visitor.cookie(secret, visit.expires_at));
             Ok(response)
         }

@@ -12,7 +12,7 @@ use crate::{
         id::DeviceId,
         time::Timestamp,
     },
-    service::Error,
+    service::{Error, android::method::Walker},
     store::{
         self,
         devices::{self, Device},
@@ -165,6 +165,8 @@ pub async fn get_devices(visitor: Visitor, query: web::Query<DevicesQuery>) -> R
         done: Option<&'static str>,
         has_several: bool,
         has_visit: bool,
+        /// What is looking cannot be enrolled, and might have been.
+        is_refused: bool,
     }
     let Some(user) = visitor.owner() else { return Ok(visitor.send_on()) };
     let (id, now) = (user.id, visitor.app.now());
@@ -182,7 +184,8 @@ pub async fn get_devices(visitor: Visitor, query: web::Query<DevicesQuery>) -> R
         _ => None,
     };
     let has_several = devices.iter().filter(|device| device.may_remove).count() > 1;
-    let view = View { email: &user.email, devices, next, done, has_several, has_visit };
+    let is_refused = !visitor.may_enroll && visitor.browser.walker() == Walker::Android;
+    let view = View { email: &user.email, devices, next, done, has_several, has_visit, is_refused };
     Ok(visitor.page(StatusCode::OK, "portal/devices", &visitor.frame("Your devices"), &view))
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::service::App;
 
+mod activate;
 pub mod browser;
 mod code;
 mod consent;
@@ -21,6 +22,7 @@ mod devices;
 mod enroll_browser;
 mod help;
 pub mod limit;
+mod method;
 mod profile;
 mod progress;
 pub mod qr;
@@ -44,6 +46,9 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(seen("/enroll/code", code::get_code).route(web::post().to(code::post_code)));
     add(web::resource("/enroll/resend").route(web::post().to(code::post_resend)));
     add(seen("/enroll/consent", consent::get_consent).route(web::post().to(consent::post_consent)));
+    add(seen("/enroll/method", method::get_method).route(web::post().to(method::post_method)));
+    add(seen("/enroll/activate", activate::get_activate).route(web::post().to(activate::post_activate)));
+    add(web::resource("/enroll/certificate").route(web::post().to(activate::post_certificate)));
     add(seen("/enroll/profile", profile::get_profile));
     add(web::resource("/enroll/apple").route(web::post().to(profile::post_apple)));
     add(web::resource("/enroll/restart").route(web::post().to(profile::post_restart)));

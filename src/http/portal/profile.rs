@@ -8,7 +8,7 @@ use super::{
     visitor::{Visitor, see},
 };
 use crate::{
-    domain::enrollment::CHALLENGE_SECONDS,
+    domain::{backend::Backend, enrollment::CHALLENGE_SECONDS},
     service::{Error, enroll::Step},
 };
 
@@ -22,7 +22,7 @@ struct ProfileView<'a> {
 
 /// `GET /enroll/profile`
 pub async fn get_profile(visitor: Visitor) -> HttpResponse {
-    if visitor.step() != Step::Profile {
+    if visitor.step() != Step::Profile || visitor.method() != Backend::Apple {
         return visitor.send_on();
     }
     let view = ProfileView {
@@ -41,9 +41,10 @@ pub async fn post_apple(visitor: Visitor) -> Result<HttpResponse, Problem> {
     }
     let Some(visit) = visitor.visit() else { return Ok(visitor.send_on()) };
     match visitor.step() {
+        _ if visitor.method() != Backend::Apple => return Ok(visitor.send_on()),
         Step::Profile => {}
         Step::Install | Step::Installing | Step::Done | Step::TooLate => return Ok(taken(&visitor)),
-        Step::Address | Step::Code | Step::Consent => return Ok(visitor.send_on()),
+        Step::Address | Step::Code | Step::Method | Step::Consent => return Ok(visitor.send_on()),
     }
     match visitor.app.take_profile(visit.id).await {
         Ok(profile) => Ok(HttpResponse::Ok()

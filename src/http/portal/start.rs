@@ -10,13 +10,14 @@ use super::{
     limit::Limiter,
     problem::Problem,
     qr,
-    visitor::{Visitor, see},
+    visitor::{self, Visitor, see},
 };
 use crate::{
-    domain::{enrollment::VISIT_SECONDS, id::VisitId, user::normalize_address},
+    domain::{backend::Backend, enrollment::VISIT_SECONDS, id::VisitId, user::normalize_address},
     http::{client::client_address, prose::sentence},
     service::{
         Error,
+        android::method::Walker,
         enroll::Step,
         identify::{CodeAsked, Link},
     },
@@ -55,6 +56,8 @@ struct StartView {
     error: Option<String>,
     own_address: String,
     ipad_address: Option<String>,
+    tablet_address: Option<String>,
+    is_android: bool,
     qr: Option<String>,
     offers_browser: bool,
     /// Whose browser this is, if it is enrolled.
@@ -113,9 +116,10 @@ fn dead_link(visitor: &Visitor, has_expired: bool) -> HttpResponse {
 
 /// Shows the first page in the form that suits the device.
 fn show(mut visitor: Visitor, mut view: StartView, claimed: Option<&str>, status: StatusCode) -> HttpResponse {
-    let claims_ipad = visitor.browser.device == Device::Mac && claimed == Some("ipad");
-    if claims_ipad {
-        visitor.browser.device = Device::Ipad;
+    let told = claimed.and_then(|word| Some((word, visitor::claimed(visitor.browser.device, word)?)));
+    if let Some((_, device)) = told {
+        // What can be enrolled from there is asked on the next page, when the browser says it by a cookie.
+        (visitor.browser.device, visitor.may_enroll) = (device, true);
     }
     view.resume = resume(&visitor);
     view.offers_browser = visitor.offers_browsers;
@@ -126,35 +130,43 @@ fn show(mut visitor: Visitor, mut view: StartView, claimed: Option<&str>, status
     view.is_unrecognized = visitor.browser.device == Device::Unknown;
     let path = view.own_address.strip_prefix(visitor.app.public_url()).unwrap_or("/").to_owned();
     view.ipad_address = (visitor.browser.device == Device::Mac).then(|| format!("{path}?device=ipad"));
-    view.qr = (!visitor.browser.may_enroll()).then(|| qr::data_address(&view.own_address)).flatten();
+    view.tablet_address = (visitor.browser.device == Device::Computer).then(|| format!("{path}?device=android"));
+    view.qr = (visitor.browser.walker() == Walker::Computer).then(|| qr::data_address(&view.own_address)).flatten();
+    view.is_android = visitor.browser.device == Device::Android;
     let (template, title) = match visitor.browser.device {
         Device::Iphone | Device::Ipad | Device::Unknown => ("portal/start", "Enroll your device"),
-        Device::Mac | Device::Computer => ("portal/computer", "Enroll your iPhone or iPad"),
-        Device::Android | Device::OtherPhone => ("portal/unsupported", "This device cannot be enrolled yet"),
+        Device::Android if visitor.may_enroll => ("portal/start", "Enroll your device"),
+        Device::Mac | Device::Computer => ("portal/computer", "Enroll your phone or tablet"),
+        Device::Android | Device::OtherPhone => ("portal/unsupported", "This device cannot be enrolled"),
     };
-    let mut frame = if visitor.browser.may_enroll() { visitor.walk_frame(title, Step::Address) } else { visitor.frame(title) };
+    let mut frame = if template == "portal/start" { visitor.walk_frame(title, Step::Address) } else { visitor.frame(title) };
     frame.has_error = view.error.is_some();
     let mut response = visitor.page(status, template, &frame, &view);
     if !visitor.has_cookie || view.has_ended {
         // A cookie that is too long for a header is none; ours never is.
         let _ = response.add_cookie(&visitor.probe());
     }
-    if claims_ipad {
-        let _ = response.add_cookie(&visitor.ipad_cookie());
+    if let Some((word, _)) = told {
+        let _ = response.add_cookie(&visitor.device_cookie(word));
     }
     response
 }
 
 /// The way back for those who were interrupted.
 fn resume(visitor: &Visitor) -> Option<Resume> {
+    let is_apple = visitor.method() == Backend::Apple;
     let text = match visitor.step() {
         Step::Address => return None,
         Step::Code => "You have asked for a code. Go on by typing it in.",
-        Step::Consent | Step::Profile if !visitor.browser.may_enroll() => "You have proved your address. Go on to your devices.",
+        Step::Method | Step::Consent | Step::Profile if !visitor.may_enroll => "You have proved your address. Go on to your devices.",
+        Step::Method => "You have proved your address. Go on by choosing how the device shall be managed.",
         Step::Consent => "You have proved your address. Go on by reading what will happen.",
+        Step::Profile if !is_apple => "You have agreed. Go on by activating the device.",
         Step::Profile => "You have agreed. Go on by downloading the profile.",
+        Step::Install | Step::Installing if !is_apple => "The device is being activated. See how far it has come.",
         Step::Install | Step::Installing => "The profile was downloaded. Go on by installing it.",
         Step::Done => "Your device is enrolled. See how it stands.",
+        Step::TooLate if !is_apple => "The activation was not completed in time. See what to do.",
         Step::TooLate => "The profile was not installed in time. See what to do.",
     };
     Some(Resume { address: visitor.standing(), text })

@@ -7,7 +7,10 @@ use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time::Duration},
     dev::Payload,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
     web,
 };
 use futures_util::future::LocalBoxFuture;
@@ -18,13 +21,14 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    domain::{backend::Backend, time::Timestamp, user::UserState},
+    domain::{backend::Backend, device::Ownership, time::Timestamp, user::UserState},
     http::{
         browser_cookie,
         page::{self, Frame, Stop},
     },
     service::{
         App,
+        android::{certificate::Looks, method::Walker},
         browser::{BrowserFacts, IdentifiedBrowser},
         enroll::{Progress, Step},
     },
@@ -33,8 +37,10 @@ use crate::{
 
 /// What the cookie holds before there is a visit: it shows that the browser keeps cookies.
 pub const PROBE: &str = "none-yet";
-/// Remembers that what looks like a Mac is an iPad.
+/// Remembers what a device is that looks like a computer.
 const DEVICE_COOKIE: &str = "enlist-device";
+/// Asks a browser to say more of itself (User-Agent Client Hints).
+const ACCEPT_CH: HeaderName = HeaderName::from_static("accept-ch");
 const HOUR: i64 = 3600;
 
 /// One look at the portal.
@@ -56,6 +62,10 @@ pub struct Visitor {
     /// The cookie of the browser's enrollment, whether that still holds or not.
     pub browser_secret: Option<String>,
     user_agent: String,
+    /// What it says of the device, on Android.
+    pub looks: Looks,
+    /// Something can be enrolled from here, as far as that is known before the mailbox was proved.
+    pub may_enroll: bool,
 }
 
 impl FromRequest for Visitor {
@@ -66,15 +76,20 @@ impl FromRequest for Visitor {
         let app = request.app_data::<web::Data<App>>().map(|app| Arc::clone(app));
         let text = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut browser = Browser::read(text);
-        if browser.device == Device::Mac && request.cookie(DEVICE_COOKIE).is_some_and(|cookie| cookie.value() == "ipad") {
-            browser.device = Device::Ipad;
+        if let Some(cookie) = request.cookie(DEVICE_COOKIE) {
+            browser.device = claimed(browser.device, cookie.value()).unwrap_or(browser.device);
         }
+        let hint = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let looks = match browser.device {
+            Device::Android => browser::looks(text, hint("sec-ch-ua-platform-version"), hint("sec-ch-ua-model")),
+            _ => Looks::default(),
+        };
         let secret = app.as_ref().and_then(|app| request.cookie(cookie_name(app))).map(|cookie| cookie.value().to_owned());
         let browser_secret = app.as_ref().and_then(|app| browser_cookie::read(request, app));
         let user_agent = text.to_owned();
         Box::pin(async move {
             let app = app.ok_or_else(|| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
-            let mut visitor = Self::look_up(app, browser, secret).await?;
+            let mut visitor = Self::look_up(app, browser, looks, secret).await?;
             if let Some(secret) = &browser_secret {
                 visitor.enrolled = visitor.app.identify_browser(secret).await?;
             }
@@ -84,7 +99,7 @@ impl FromRequest for Visitor {
 }
 
 impl Visitor {
-    async fn look_up(app: Arc<App>, browser: Browser, secret: Option<String>) -> Result<Self, Problem> {
+    async fn look_up(app: Arc<App>, browser: Browser, looks: Looks, secret: Option<String>) -> Result<Self, Problem> {
         let settings = app.settings().await?;
         let (organization, offers_browsers) = (settings.organization, settings.browser_enrollment_enabled);
         let visit = match secret.as_deref().filter(|secret| *secret != PROBE) {
@@ -92,14 +107,29 @@ impl Visitor {
             None => None,
         };
         let progress = match visit {
-            Some(visit) => Some(app.progress(visit).await?),
+            Some(visit) => Some(app.progress(visit, browser.walker()).await?),
             None => None,
         };
         // Somebody who was disabled meanwhile is nobody again; saying more would tell what an unknown address is not told.
         let progress = progress.filter(|progress| progress.user.as_ref().is_none_or(|user| user.state == UserState::Active));
         let has_cookie = secret.is_some();
-        let user_agent = String::new();
-        Ok(Self { app, browser, organization, offers_browsers, progress, has_cookie, enrolled: None, browser_secret: None, user_agent })
+        let may_enroll = match progress.as_ref().filter(|progress| progress.user.is_some()) {
+            Some(progress) => progress.method.is_some() || !progress.methods.is_empty(),
+            None => may_somebody_enroll(&app, browser.walker()).await?,
+        };
+        Ok(Self {
+            app,
+            browser,
+            organization,
+            offers_browsers,
+            progress,
+            has_cookie,
+            enrolled: None,
+            browser_secret: None,
+            user_agent: String::new(),
+            looks,
+            may_enroll,
+        })
     }
 
     /// Whose devices may be shown: of whoever has proved a mailbox, or else of whoever enrolled this browser.
@@ -121,6 +151,14 @@ impl Visitor {
         BrowserFacts { name, product, system: system.to_owned(), user_agent: self.user_agent.clone() }
     }
 
+    /// Looks once more with another cookie, after something has changed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn look_again(&self, secret: String) -> Result<Self, Problem> {
+        Self::look_up(Arc::clone(&self.app), self.browser, self.looks.clone(), Some(secret)).await
+    }
+
     /// Where the visit stands; at the beginning if there is none.
     #[must_use]
     pub fn step(&self) -> Step {
@@ -139,6 +177,24 @@ impl Visitor {
         self.progress.as_ref().and_then(|progress| progress.user.as_ref())
     }
 
+    /// How the device is going to be managed. Where that is not known yet, it is an Apple device: others have to choose first.
+    #[must_use]
+    pub fn method(&self) -> Backend {
+        self.progress.as_ref().and_then(|progress| progress.method).unwrap_or(Backend::Apple)
+    }
+
+    /// The ways that are offered.
+    #[must_use]
+    pub fn methods(&self) -> &[Backend] {
+        self.progress.as_ref().map_or(&[], |progress| progress.methods.as_slice())
+    }
+
+    /// Whose device is being enrolled.
+    #[must_use]
+    pub fn ownership(&self) -> Ownership {
+        self.visit().map_or(Ownership::Personal, |visit| visit.ownership)
+    }
+
     /// The address of the page where the visit stands. Computers and phones that cannot be enrolled only see their owner's
     /// devices.
     #[must_use]
@@ -146,10 +202,12 @@ impl Visitor {
         match self.step() {
             Step::Address => "/",
             Step::Code => "/enroll/code",
-            Step::Consent | Step::Profile if self.enrolls_browser() => "/browser",
-            Step::Consent | Step::Profile if !self.browser.may_enroll() => "/devices",
+            Step::Method | Step::Consent | Step::Profile if self.enrolls_browser() => "/browser",
+            Step::Method | Step::Consent | Step::Profile if !self.may_enroll => "/devices",
+            Step::Method => "/enroll/method",
             Step::Consent => "/enroll/consent",
-            Step::Profile => "/enroll/profile",
+            Step::Profile if self.method() == Backend::Apple => "/enroll/profile",
+            Step::Profile => "/enroll/activate",
             Step::Install | Step::Installing | Step::Done | Step::TooLate => "/enroll/progress",
         }
     }
@@ -176,7 +234,7 @@ impl Visitor {
     /// The frame of a page of the walk, with the list that shows where it stands.
     #[must_use]
     pub fn walk_frame(&self, title: impl Into<String>, step: Step) -> Frame {
-        Frame { stops: stops(step, self.enrolls_browser()), ..self.frame(title) }
+        Frame { stops: stops(step, self.enrolls_browser(), self.browser.walker() == Walker::Apple), ..self.frame(title) }
     }
 
     /// Renders a page.
@@ -188,6 +246,8 @@ impl Visitor {
             // A cookie that is too long for a header is none; ours never is.
             let _ = response.add_cookie(&browser_cookie::make(&self.app, secret.clone()));
         }
+        // Chrome then says which Android and which model it is, which its `User-Agent` hides. Others do not understand this.
+        response.headers_mut().insert(ACCEPT_CH, HeaderValue::from_static("Sec-CH-UA-Platform-Version, Sec-CH-UA-Model"));
         response
     }
 
@@ -204,22 +264,46 @@ impl Visitor {
         self.cookie(PROBE.into(), self.app.now().plus_seconds(24 * HOUR))
     }
 
-    /// The cookie that remembers that what looks like a Mac is an iPad.
+    /// The cookie that remembers what the device really is.
     #[must_use]
-    pub fn ipad_cookie(&self) -> Cookie<'static> {
-        strict_cookie(DEVICE_COOKIE, "ipad".into(), 24 * HOUR, self.is_https())
+    pub fn device_cookie(&self, word: &str) -> Cookie<'static> {
+        strict_cookie(DEVICE_COOKIE, word.into(), 24 * HOUR, self.is_https())
     }
 }
 
+/// What a device is that looks like a computer: iPads ask for pages as Macs do, and Android tablets as computers with Linux.
+#[must_use]
+pub fn claimed(seen: Device, word: &str) -> Option<Device> {
+    match (seen, word) {
+        (Device::Mac, "ipad") => Some(Device::Ipad),
+        (Device::Computer, "android") => Some(Device::Android),
+        _ => None,
+    }
+}
+
+/// Whether there is anything that anybody can enroll from there.
+async fn may_somebody_enroll(app: &App, walker: Walker) -> Result<bool, Problem> {
+    if walker != Walker::Android {
+        return Ok(walker == Walker::Apple);
+    }
+    let personal = app.methods(walker, Ownership::Personal).await?;
+    Ok(!personal.is_empty() || !app.methods(walker, Ownership::Company).await?.is_empty())
+}
+
 /// How far the walk has come.
-fn stops(step: Step, is_browser: bool) -> Vec<Stop> {
-    const DEVICE: &[&str] = &["Your address", "Code", "What will happen", "Download", "Installation"];
+fn stops(step: Step, is_browser: bool, is_apple: bool) -> Vec<Stop> {
+    const APPLE: &[&str] = &["Your address", "Code", "What will happen", "Download", "Installation"];
+    const ANDROID: &[&str] = &["Your address", "Code", "What will happen", "Activation", "Installation"];
     const BROWSER: &[&str] = &["Your address", "Code", "Done"];
-    let names = if is_browser { BROWSER } else { DEVICE };
+    let names = match (is_browser, is_apple) {
+        (true, _) => BROWSER,
+        (false, true) => APPLE,
+        (false, false) => ANDROID,
+    };
     let current = match step {
         Step::Address => 0,
         Step::Code => 1,
-        Step::Consent => 2,
+        Step::Method | Step::Consent => 2,
         Step::Profile => 3,
         Step::Install | Step::Installing | Step::TooLate => 4,
         Step::Done => 5,

@@ -22,7 +22,11 @@ use crate::{
         time::Timestamp,
         user::UserState,
     },
-    service::{App, Error, Result, enroll::proved, secrets},
+    service::{
+        App, Error, Result,
+        enroll::{Consented, consented},
+        secrets,
+    },
     store::{
         Conn, Tx, certificates, commands, devices,
         enrollments::{Enrollment, Stage},
@@ -121,15 +125,11 @@ impl App {
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
-            let visit = proved(tx, visit)?;
-            let (Some(user), Some(version), Some(at)) = (visit.user_id, visit.consent_version.clone(), visit.consented_at) else {
-                return Err(Error::Denied("the code is given only after the person has agreed".into()));
-            };
-            let user = users::find(tx, user)?.ok_or(Error::NotFound("user"))?;
+            let Consented { visit, user, consent } = consented(tx, visit, Backend::Headwind)?;
             let package = launcher_packages::current(tx)?.ok_or_else(|| {
                 Error::Conflict("no launcher was uploaded yet; an administrator can do that in the console under Android launcher".into())
             })?;
-            let (enrollment, _) = app.prepare(tx, &user, Backend::Headwind, visit.ownership, Some((version, at)))?;
+            let (enrollment, _) = app.prepare(tx, &user, Backend::Headwind, visit.ownership, Some(consent))?;
             // The published launcher cannot install a certificate with its key.
             certificates::spend_challenges_of(tx, enrollment.id, now)?;
             if !visits::take_profile(tx, visit.id, enrollment.id, now)? {

@@ -26,6 +26,9 @@ async fn settings_are_checked_kept_and_written_down(db: Database) {
         ("certificate_days", json!(826)),
         ("refresh_hours", json!(0)),
         ("refresh_hours", json!(169)),
+        ("android_personal", json!(["headwind"])),
+        ("android_personal", json!(["agent", "agent"])),
+        ("android_company", json!(["apple"])),
     ] {
         let refused = admin.patch("/settings", &json!({ field: value })).await.expect(400);
         assert_eq!(refused["field"], field, "{value}");
@@ -34,7 +37,8 @@ async fn settings_are_checked_kept_and_written_down(db: Database) {
     assert_eq!(admin.patch("/settings", &json!({ "wipe_limit": 3, "refresh_hours": 0 })).await.status, 400);
     assert_eq!(admin.get("/settings").await.expect(200), before);
     let lines = admin.audited().await.len();
-    let change = json!({ "organization": "Example", "certificate_days": 30, "refresh_hours": 168, "wipe_limit": 3 });
+    let change = json!({ "organization": "Example", "certificate_days": 30, "refresh_hours": 168, "wipe_limit": 3,
+        "android_personal": [], "android_company": ["headwind", "certificate"] });
     let mut expected = before;
     for (field, value) in change.as_object().unwrap() {
         expected[field] = value.clone();

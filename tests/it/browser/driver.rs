@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::folder::TempFolder;
 
 /// What Chromium is started with: no window, and no conversation with its maker.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,6 +25,8 @@ const ARGUMENTS: [&str; 10] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    // What is pressed must not be on its way to somewhere else.
+    "--force-prefers-reduced-motion",
 ];
 
 /// ChromeDriver on a free port; it ends with this.
@@ -51,6 +53,15 @@ pub struct Browser {
 impl Browser {
     /// A browser for this server, whose window is so many pixels wide.
     pub async fn start(base: &str, width: u32) -> Self {
+        Self::start_with(base, width, None).await
+    }
+
+    /// The same with another name for itself.
+    pub async fn start_as(base: &str, width: u32, agent: &str) -> Self {
+        Self::start_with(base, width, Some(agent)).await
+    }
+
+    async fn start_with(base: &str, width: u32, agent: Option<&str>) -> Self {
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .process_group(0)
@@ -63,6 +74,7 @@ impl Browser {
         let profile = TempFolder::new("browser");
         let mut arguments: Vec<String> = ARGUMENTS.iter().map(ToString::to_string).collect();
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        arguments.extend(agent.map(|agent| format!("--user-agent={agent}")));
         let mut wanted = Capabilities::new();
         wanted.insert("browserName".into(), json!("chrome"));
         let preferences = json!({ "download.default_directory": profile.path().join("downloads"), "download.prompt_for_download": false });
@@ -189,12 +201,17 @@ impl Browser {
         assert!(serious.is_empty(), "{name} at {} pixels: {serious:#?}", self.width);
     }
 
-    /// What was downloaded under this name; waits until it is there.
+    /// What was downloaded under this name, as text; waits until it is there.
     pub async fn downloaded(&self, name: &str) -> String {
+        String::from_utf8(self.downloaded_bytes(name).await).unwrap()
+    }
+
+    /// What was downloaded under this name; waits until it is there.
+    pub async fn downloaded_bytes(&self, name: &str) -> Vec<u8> {
         let path = self.profile.path().join("downloads").join(name);
         for _ in 0..200 {
-            if let Ok(text) = std::fs::read_to_string(&path) {
-                return text;
+            if let Ok(content) = std::fs::read(&path) {
+                return content;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

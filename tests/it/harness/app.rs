@@ -10,7 +10,7 @@ use actix_web::dev::ServerHandle;
 use enlist::{
     cli::{
         assemble,
-        serve::{Shared, public_server},
+        serve::{Shared, device_port, public_server},
     },
     config::{Config, MailRoute, MailServer, Tls, Webhooks},
     domain::{
@@ -52,6 +52,7 @@ pub struct TestApp {
     /// The database underneath.
     pub database: Arc<Database>,
     tokens: [String; 3],
+    config: Config,
     address: String,
     folder: TempFolder,
     handle: ServerHandle,
@@ -99,7 +100,7 @@ impl TestApp {
             Some(tokens) => tokens,
             None => [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await],
         };
-        Self { app, clock, database, tokens, address, folder, handle }
+        Self { app, clock, database, tokens, config, address, folder, handle }
     }
 
     /// Where it listens, without a slash at the end.
@@ -121,6 +122,25 @@ impl TestApp {
     /// An administrator.
     pub fn admin(&self) -> Admin {
         self.caller(Role::Administrator)
+    }
+
+    /// Opens the port for client certificates; gives its address. It closes with the test.
+    pub fn device_port(&self) -> String {
+        self.device_port_of(&self.app)
+    }
+
+    /// The same of another server on the same database, which shares nothing else with this one.
+    pub fn device_port_of_neighbour(&self) -> String {
+        self.device_port_of(&assemble::app(&self.config, Arc::new(self.clock.clone())).unwrap())
+    }
+
+    fn device_port_of(&self, app: &Arc<App>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = format!("https://{}", listener.local_addr().unwrap());
+        let server = device_port(&Shared::new(Arc::clone(app), &self.config), &self.config, listener, app).unwrap();
+        tokio::spawn(server);
+        address
     }
 
     /// What the server believes the time to be.

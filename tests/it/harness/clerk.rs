@@ -88,6 +88,12 @@ impl Clerk {
         Self { client: builder.build().unwrap(), base: Url::parse(app.address()).unwrap() }
     }
 
+    /// A browser that names itself so, at the portal.
+    pub fn with_agent(app: &TestApp, agent: &str) -> Self {
+        let builder = reqwest::Client::builder().no_proxy().cookie_store(true).redirect(reqwest::redirect::Policy::none());
+        Self { client: builder.user_agent(agent).build().unwrap(), base: Url::parse(app.address()).unwrap() }
+    }
+
     /// A browser in which somebody with this role is signed in. Their address begins with the role.
     pub async fn with_role(app: &TestApp, role: Role) -> Self {
         let email = format!("{role}@example.com");

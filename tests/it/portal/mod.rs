@@ -1,5 +1,6 @@
 //! The portal as a whole, by HTTP.
 
+pub mod android;
 mod device;
 mod scanner;
 mod stage;
@@ -17,10 +18,13 @@ const URL: &str = "https://mdm.example.com";
 const COMPUTER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
 const MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15";
 const ANDROID: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36";
+const OTHER_PHONE: &str = "Mozilla/5.0 (Mobile; Nokia_8110_4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5";
 const CHROME_ON_IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/130.0 Mobile/15E148 Safari/604.1";
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "/",
     "/enroll/code",
+    "/enroll/method",
+    "/enroll/activate",
     "/enroll/consent",
     "/enroll/profile",
     "/enroll/progress",
@@ -43,8 +47,18 @@ async fn scanners_that_look_and_send_forms_change_nothing() {
             assert!(answer.status.is_success() || answer.status == StatusCode::SEE_OTHER, "{path}: {}", answer.status);
         }
     }
-    for path in ["/enroll/address", "/enroll/code", "/enroll/resend", "/enroll/consent", "/enroll/apple", "/enroll/restart"] {
-        let form = [("email", ADA), ("code", "12345678"), ("consent", "yes")];
+    for path in [
+        "/enroll/address",
+        "/enroll/code",
+        "/enroll/resend",
+        "/enroll/consent",
+        "/enroll/method",
+        "/enroll/activate",
+        "/enroll/certificate",
+        "/enroll/apple",
+        "/enroll/restart",
+    ] {
+        let form = [("email", ADA), ("code", "12345678"), ("consent", "yes"), ("method", "certificate")];
         let answer = stage.call(TestRequest::post().uri(path).set_form(form)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
         assert!(answer.body.contains("Cookies are blocked"));
@@ -193,7 +207,9 @@ async fn each_kind_of_device_gets_its_own_first_page() {
             && computer.contains(&format!("{URL}{link}"))
             && computer.contains("name=\"email\"")
     );
-    assert!(page(ANDROID, "/".into()).await.contains("cannot be enrolled yet"));
+    let android = page(ANDROID, "/".into()).await;
+    assert!(android.contains("this Android device, with its screen lock") && android.contains("name=\"email\""));
+    assert!(page(OTHER_PHONE, "/".into()).await.contains("cannot be enrolled"));
     assert!(page("curl/8", "/".into()).await.contains("do not recognize"));
     let mut ipad = Person::with(MAC);
     assert!(ipad.get(&stage, &link).await.body.contains(&format!("{link}?device&#x3D;ipad")));

@@ -38,7 +38,18 @@ async fn a_scanner_before_the_person_spoils_nothing(db: Database) {
 /// Opens the link and everything around it in a browser that keeps cookies, and sends what forms there are.
 async fn scan(link: &Url) {
     let scanner = reqwest::Client::builder().no_proxy().cookie_store(true).build().unwrap();
-    let pages = ["/", "/enroll/code", "/enroll/consent", "/enroll/profile", "/enroll/apple", "/enroll/progress", "/devices"];
+    let pages = [
+        "/",
+        "/enroll/code",
+        "/enroll/method",
+        "/enroll/consent",
+        "/enroll/activate",
+        "/enroll/certificate",
+        "/enroll/profile",
+        "/enroll/apple",
+        "/enroll/progress",
+        "/devices",
+    ];
     let around = pages.iter().map(|path| link.join(path).unwrap());
     for url in std::iter::once(link.clone()).chain(around) {
         for method in [Method::HEAD, Method::GET, Method::POST] {

@@ -56,7 +56,9 @@ async fn a_person_walks_from_the_invitation_to_the_profile_and_gets_it_once() {
     assert!(again.status == StatusCode::CONFLICT && again.body.contains("data-enlist=\"restart\""));
     assert_eq!(ada.get(&stage, "/enroll/profile").await.header("location"), "/enroll/progress");
     let progress = ada.get(&stage, "/enroll/progress").await.body;
-    assert!(progress.contains("http-equiv=\"refresh\" content=\"3\"") && !progress.contains("data-enlist=\"done\""));
+    assert!(progress.contains("/enroll/progress?follow&#x3D;yes") || progress.contains("/enroll/progress?follow=yes"));
+    assert!(!progress.contains("http-equiv") && !progress.contains("data-enlist=\"done\""));
+    assert!(ada.get(&stage, "/enroll/progress?follow=yes").await.body.contains("http-equiv=\"refresh\" content=\"3\""));
     assert_eq!(ada.post(&stage, "/enroll/restart", &[]).await.header("location"), "/");
     assert_eq!(ada.get(&stage, "/enroll/progress").await.header("location"), "/");
 }
@@ -79,7 +81,7 @@ async fn a_visit_that_has_ended_and_a_profile_that_came_too_late_say_so() {
     assert_eq!(ada.take_profile(&stage).await.status, StatusCode::OK);
     stage.wait_seconds(901);
     let late = ada.get(&stage, "/enroll/progress").await.body;
-    assert!(late.contains("This enrollment is over") && late.contains("data-enlist=\"restart\"") && !late.contains("http-equiv"));
+    assert!(late.contains("This enrollment is over") && late.contains("data-enlist=\"restart\"") && !late.contains("follow=yes"));
     stage.wait_seconds(86_400);
     assert_eq!(ada.get(&stage, "/enroll/progress").await.header("location"), "/?note=ended");
     assert!(ada.get(&stage, "/?note=ended").await.body.contains("has ended"));
