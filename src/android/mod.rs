@@ -1,4 +1,6 @@
 //! What is spoken with Android devices: Enlist's own agent protocol, and that of the Headwind launcher. Translates, and knows
 //! neither the database nor HTTP.
 
+pub mod command;
+pub mod message;
 pub mod policy;

@@ -100,6 +100,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     let (stop, stopped) = watch::channel(false);
     let runner = tokio::spawn(jobs::run(Arc::clone(&app), stopped.clone()));
     let pusher = tokio::spawn(jobs::push::run(Arc::clone(&app), stopped.clone()));
+    let caller = tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped.clone()));
     let writer = tokio::spawn(jobs::write_behind(Arc::clone(&app), stopped));
 
     let servers: Vec<Server> = [Some(public), device, metrics].into_iter().flatten().collect();
@@ -115,6 +116,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     tracing::info!("stopping");
     notifier.stopping();
     shared.stopping.set();
+    app.send_agents_home();
     futures_util::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
     for result in running.await? {
         result?;
@@ -125,6 +127,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     if tokio::time::timeout(Duration::from_secs(LAST_SECONDS), last).await.is_err() {
         tracing::warn!("a job was still at work; it will be taken up again");
     }
+    caller.await?;
     writer.await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -157,6 +160,14 @@ pub fn public_server(
 
 fn device_server(shared: &Shared, config: &Config, app: &App) -> anyhow::Result<Option<Server>> {
     let Some(address) = config.device_listen else { return Ok(None) };
+    device_port(shared, config, listen("device-listen", address)?, app).map(Some)
+}
+
+/// The port for client certificates.
+///
+/// # Errors
+/// The TLS files are not usable.
+pub fn device_port(shared: &Shared, config: &Config, listener: TcpListener, app: &App) -> anyhow::Result<Server> {
     let shared = shared.clone();
     let acceptor = tls::device_acceptor(config, &app.authorities().device_ca.certificate, app.now())?;
     let server = HttpServer::new(move || {
@@ -175,7 +186,7 @@ fn device_server(shared: &Shared, config: &Config, app: &App) -> anyhow::Result<
             data.insert(PeerCertificate(certificate));
         }
     });
-    Ok(Some(tuned!(server, config).listen_openssl(listen("device-listen", address)?, acceptor)?.run()))
+    Ok(tuned!(server, config).listen_openssl(listener, acceptor)?.run())
 }
 
 fn metrics_server(shared: &Shared, config: &Config) -> anyhow::Result<Option<Server>> {

@@ -17,6 +17,14 @@ macro_rules! uuid_id {
             #[allow(clippy::new_without_default, reason = "a default identifier that differs each time would surprise")]
             pub fn new() -> Self { Self(uuid::Uuid::now_v7()) }
 
+            /// The least identifier that can have been made so many seconds ago.
+            #[must_use]
+            pub fn made_before(seconds: u64) -> Self {
+                let (now, _) = uuid::Uuid::now_v7().get_timestamp().map_or((0, 0), |time| time.to_unix());
+                let millis = now.saturating_sub(seconds).saturating_mul(1000);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+            }
+
             /// The identifier of exactly these sixteen bytes.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self { Self(uuid::Uuid::from_bytes(bytes)) }

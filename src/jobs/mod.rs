@@ -76,6 +76,19 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Calls agents that wait on this server for what others have ordered, once a second until told to stop.
+pub async fn call_agents(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            _ = stop.changed() => {}
+        }
+        if let Err(error) = app.call_waiting_agents().await {
+            tracing::warn!(error = %error, "the queue could not be looked at for agents; trying again");
+        }
+    }
+}
+
 /// Writes behind when devices were last seen, until told to stop and once more then.
 pub async fn write_behind(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {

@@ -40,34 +40,48 @@ pub const QUERIES: [&str; 8] =
 /// Finds the enrollment of a certificate and decides whether its holder may speak for the device that it names.
 ///
 /// One query; nothing is changed but the pin of a renewed certificate at its first use.
+pub(super) fn admit(tx: &mut Tx<'_>, fingerprint: &Fingerprint, channel: &Channel, now: Timestamp) -> Result<Session> {
+    let session = judge(enrollments::session(tx, fingerprint)?, fingerprint, Backend::Apple, now)?;
+    if session.identifier.as_deref().is_some_and(|identifier| identifier != channel.id.as_str()) {
+        return Err(Error::Denied("the certificate belongs to another device".into()));
+    }
+    pin(tx, &session, fingerprint, now)?;
+    Ok(session)
+}
+
+/// Decides whether the holder of a certificate may speak at the door of this backend.
 ///
 /// [`Error::Ended`] makes a device forget its management, so it is said of an enrollment that has ended and of nothing else: a
 /// certificate that has expired can still be renewed, and one that is not known may be so because a backup was restored.
-pub(super) fn admit(tx: &mut Tx<'_>, fingerprint: &Fingerprint, channel: &Channel, now: Timestamp) -> Result<Session> {
+pub(super) fn judge(session: Option<Session>, fingerprint: &Fingerprint, backend: Backend, now: Timestamp) -> Result<Session> {
     let refused = |why: &str| Error::Denied(why.to_owned());
-    let session = enrollments::session(tx, fingerprint)?.ok_or_else(|| refused("the certificate is not known here"))?;
+    let session = session.ok_or_else(|| refused("the certificate is not known here"))?;
+    if session.backend != backend {
+        return Err(refused("the certificate is not one of a device that is managed in this way"));
+    }
     if session.stage == Stage::Ended {
         return Err(Error::Ended);
     }
     // A device whose wipe or retirement was ordered has lost its certificate, and still has to be told what to remove.
-    let is_ending = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
-    if session.revoked_at.is_some() && !is_ending {
+    if session.revoked_at.is_some() && !session.is_ending() {
         return Err(refused("the certificate is revoked"));
     }
-    if now > session.not_after && !is_ending {
+    if now > session.not_after && !session.is_ending() {
         return Err(refused("the certificate has expired: it may only be renewed"));
     }
-    if session.identifier.as_deref().is_some_and(|identifier| identifier != channel.id.as_str()) {
-        return Err(refused("the certificate belongs to another device"));
+    if session.revoked_at.is_some() && session.is_first_use_of(fingerprint) {
+        return Err(refused("the certificate was replaced"));
     }
-    if session.pinned.as_deref().is_some_and(|pinned| pinned != fingerprint) {
-        if session.revoked_at.is_some() {
-            return Err(refused("the certificate was replaced"));
-        }
+    Ok(session)
+}
+
+/// Pins an enrollment to a renewed certificate at its first use; those before it are of no further use.
+pub(super) fn pin(tx: &mut Tx<'_>, session: &Session, fingerprint: &Fingerprint, now: Timestamp) -> Result<()> {
+    if session.is_first_use_of(fingerprint) {
         enrollments::pin(tx, session.enrollment_id, fingerprint)?;
         certificates::revoke_of_enrollment(tx, session.enrollment_id, Some(session.certificate_id), "superseded", now)?;
     }
-    Ok(session)
+    Ok(())
 }
 
 /// The same with the user locked first, for messages that change where a device stands: an order that an administrator gives at
@@ -92,15 +106,14 @@ impl App {
         self.write(move |tx| {
             let now = app.now();
             let session = admit_locked(tx, &fingerprint, &channel, now)?;
-            let is_ordered_away = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
-            if session.revoked_at.is_some() || is_ordered_away {
+            if session.revoked_at.is_some() || session.is_ending() {
                 return Err(Error::Denied("the device was wiped or let go: it must be enrolled anew".into()));
             }
             // A certificate that the enrollment was given before this one is of no further use.
             certificates::revoke_of_enrollment(tx, session.enrollment_id, Some(session.certificate_id), "superseded", now)?;
             let mut enrollment = enrollments::find_for_update(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
-            let mut device = device_for(tx, &enrollment, &channel, &message, now)?;
-            end_earlier(tx, &enrollment, &mut device, now)?;
+            let mut device = device_for(tx, &enrollment, channel.id.as_str(), platform_of(&message), "check-in", now)?;
+            end_earlier(tx, &enrollment, &mut device, "check-in", now)?;
             commands::cancel_all(tx, enrollment.id, "the device enrolled anew", now)?;
             // The same message again, because its answer was lost, is not another generation.
             if enrollment.state != Stage::Authenticated {
@@ -116,32 +129,34 @@ impl App {
             (enrollment.push_token, enrollment.push_magic) = (None, None);
             (enrollment.sealed_unlock_token, enrollment.passcode_profile) = (None, None);
             enrollments::update(tx, &enrollment)?;
-            app.forget_and_note(tx, &mut device, &enrollment, &message, now)
+            device.platform = platform_of(&message);
+            let posture = posture_of(&message, enrollment.is_user_enrollment, now);
+            app.forget_and_note(tx, &mut device, &enrollment, &posture, "check-in")
         })
         .await
     }
 
-    fn forget_and_note(
+    /// A device that has just begun: nothing is known of it but what it says now.
+    pub(super) fn forget_and_note(
         &self,
         tx: &mut Tx<'_>,
         device: &mut Device,
         enrollment: &Enrollment,
-        message: &Authenticate,
-        now: Timestamp,
+        posture: &Posture,
+        cause: &str,
     ) -> Result<()> {
-        let posture = posture_of(message, enrollment.is_user_enrollment, now);
-        postures::upsert(tx, device.id, &posture, now)?;
+        let now = self.now();
+        postures::upsert(tx, device.id, posture, now)?;
         if device.state != EnrollmentState::WipePending {
             device.state = EnrollmentState::Pending;
         }
         device.ownership = enrollment.ownership;
-        device.platform = platform_of(message);
         device.enrollment_id = Some(enrollment.id);
         device.set_reasons(&[])?;
-        comply::take_over(device, &posture);
+        comply::take_over(device, posture);
         comply::seen_now(device, now);
         devices::update(tx, device)?;
-        self.reconcile_device(tx, device.id, "check-in")
+        self.reconcile_device(tx, device.id, cause)
     }
 
     /// Apple's `TokenUpdate`: the device can be reached. The first one completes the enrollment and queues the policy's profile
@@ -168,7 +183,7 @@ impl App {
             enrollments::update(tx, &enrollment)?;
             app.seen.note(device_id, now);
             if is_first {
-                app.complete(tx, &enrollment, device_id, now)
+                app.complete(tx, &enrollment, device_id, "check-in", now)
             } else if is_reachable_anew && commands::has_waiting(tx, enrollment.id)? {
                 // The push for what waits may have gone to a token that was dead by then.
                 queue::wake(tx, &enrollment, 0)
@@ -191,7 +206,15 @@ impl App {
         Ok(())
     }
 
-    fn complete(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device_id: DeviceId, now: Timestamp) -> Result<()> {
+    /// The device can be reached for the first time: the enrollment is complete, and what the policy asks for is queued.
+    pub(super) fn complete(
+        &self,
+        tx: &mut Tx<'_>,
+        enrollment: &Enrollment,
+        device_id: DeviceId,
+        cause: &str,
+        now: Timestamp,
+    ) -> Result<()> {
         let hours = i64::from(settings::read(tx, &self.default_sender)?.refresh_hours);
         let mut device = devices::find_for_update(tx, device_id)?.ok_or(Error::NotFound("device"))?;
         if device.state != EnrollmentState::WipePending {
@@ -201,7 +224,7 @@ impl App {
         device.refresh_at = Some(now.plus_seconds(hours * 3600));
         comply::seen_now(&mut device, now);
         devices::update(tx, &device)?;
-        timeline::record(tx, device_id, now, "enrolled", "The enrollment is complete.", "check-in")?;
+        timeline::record(tx, device_id, now, "enrolled", "The enrollment is complete.", cause)?;
         self.announce(tx, EventKind::DeviceEnrolled, &device, json!({}))?;
         // The policy's profile first, so that the questions that follow are answered with it installed.
         self.reconcile_device(tx, device_id, "enrollment")?;
@@ -334,17 +357,23 @@ impl App {
 }
 
 /// The device that this is, known or new.
-fn device_for(tx: &mut Tx<'_>, enrollment: &Enrollment, channel: &Channel, message: &Authenticate, now: Timestamp) -> Result<Device> {
-    let identifier = channel.id.as_str();
+pub(super) fn device_for(
+    tx: &mut Tx<'_>,
+    enrollment: &Enrollment,
+    identifier: &str,
+    platform: Platform,
+    cause: &str,
+    now: Timestamp,
+) -> Result<Device> {
     if let Some(device) = devices::find_by_identifier(tx, enrollment.user_id, identifier)? {
         return devices::find_for_update(tx, device.id)?.ok_or(Error::NotFound("device"));
     }
-    let device = Device::new(enrollment.user_id, identifier.to_owned(), platform_of(message), enrollment.ownership, now);
+    let device = Device::new(enrollment.user_id, identifier.to_owned(), platform, enrollment.ownership, now);
     devices::insert(tx, &device)?;
     // What a device calls itself is a claim. Another user's device of that name is left alone: it falls silent by itself if
     // the phone really changed hands, and nobody can take somebody else's device out of management by naming it.
     for other in devices::claimed_by_others(tx, enrollment.user_id, identifier)? {
-        timeline::record(tx, other, now, "identifier_reused", "Another user enrolled a device with the same identifier.", "check-in")?;
+        timeline::record(tx, other, now, "identifier_reused", "Another user enrolled a device with the same identifier.", cause)?;
     }
     Ok(device)
 }
@@ -354,7 +383,7 @@ fn device_for(tx: &mut Tx<'_>, enrollment: &Enrollment, channel: &Channel, messa
 /// A wipe that was never handed to the device dies with the enrollment that it was ordered for, and is not carried over; but the
 /// order is not forgotten either: the device stays blocked until an administrator wipes it again or lets it go. Otherwise whoever
 /// holds a stolen phone would only have to enroll it once more.
-fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &mut Device, now: Timestamp) -> Result<()> {
+pub(super) fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &mut Device, cause: &str, now: Timestamp) -> Result<()> {
     let mut was_handed_out = false;
     for mut earlier in enrollments::others_of_device(tx, device.id, present.id)? {
         was_handed_out |=
@@ -372,7 +401,7 @@ fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &mut Device, now: 
     if was_handed_out {
         device.state = EnrollmentState::Pending;
     }
-    Ok(timeline::record(tx, device.id, now, "wipe_overtaken", text, "check-in")?)
+    Ok(timeline::record(tx, device.id, now, "wipe_overtaken", text, cause)?)
 }
 
 /// Ends an enrollment: its commands are withdrawn and its certificates revoked.

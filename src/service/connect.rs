@@ -75,18 +75,33 @@ impl App {
             tracing::info!(device = %device, command = report.command_uuid, "an answer to a command that is not known was ignored");
             return Ok(false);
         };
-        let Some(state) = command.state.after(answer) else { return Ok(false) };
-        let conclusion = Conclusion { state, error: describe(&report.errors, answer), answer: kept_answer(report) };
-        if !commands::conclude(tx, command.id, &conclusion, self.now())? {
+        let Some(state) = self.settle(tx, &command, answer, describe(&report.errors, answer), kept_answer(report))? else {
             return Ok(false);
-        }
-        if state == CommandState::Failed {
-            self.note_failure(tx, device, &command, conclusion.error.as_deref())?;
-        }
+        };
         if answer == Answer::Acknowledged {
             self.absorb_answer(tx, device, report, &command)?;
         }
         self.follow(tx, session, device, &command, state)
+    }
+
+    /// Notes what a device answered to a command; gives where the command stands then, or nothing where it was finished already.
+    pub(super) fn settle(
+        &self,
+        tx: &mut Tx<'_>,
+        command: &QueuedCommand,
+        answer: Answer,
+        error: Option<String>,
+        kept: Option<String>,
+    ) -> Result<Option<CommandState>> {
+        let Some(state) = command.state.after(answer) else { return Ok(None) };
+        let conclusion = Conclusion { state, error, answer: kept };
+        if !commands::conclude(tx, command.id, &conclusion, self.now())? {
+            return Ok(None);
+        }
+        if state == CommandState::Failed {
+            self.note_failure(tx, command.device_id, command, conclusion.error.as_deref())?;
+        }
+        Ok(Some(state))
     }
 
     /// Takes over the facts of an answer: those that the command asked for and no others.
@@ -112,12 +127,18 @@ impl App {
     }
 
     /// What follows from a finished command beyond its facts.
-    fn follow(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, command: &QueuedCommand, state: CommandState) -> Result<bool> {
+    pub(super) fn follow(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, command: &QueuedCommand, state: CommandState) -> Result<bool> {
         let is_done = state == CommandState::Acknowledged;
         match command.purpose {
             Purpose::Policy if is_done && command.kind == "install_profile" => {
                 let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
                 self.doubt_passcode(tx, device)?;
+                self.ask_for_facts(tx, &enrollment, device)?;
+                Ok(false)
+            }
+            // The policy counts as taken over once the device names it in its posture.
+            Purpose::Policy if is_done && command.kind == "apply_policy" => {
+                let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
                 self.ask_for_facts(tx, &enrollment, device)?;
                 Ok(false)
             }
@@ -162,8 +183,7 @@ impl App {
 
     /// Finds the next command and marks it as handed out.
     fn hand_out(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, answer: Option<Answer>) -> Result<Option<Vec<u8>>> {
-        let is_ending = matches!(session.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired));
-        let offer = Offer { includes_put_off: answer.is_none(), is_ending_only: is_ending };
+        let offer = Offer { includes_put_off: answer.is_none(), is_ending_only: session.is_ending() };
         let next = commands::next(tx, session.enrollment_id, offer)?;
         let Some(command) = next else {
             // With NotNow as the last word the device comes back by itself; after another answer it does not.
@@ -184,23 +204,27 @@ impl App {
     fn encode(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, queued: &QueuedCommand) -> Result<Option<Vec<u8>>> {
         let (command, token) = self.completed(tx, session, queued.command()?)?;
         match apple::command::encode(&queued.id.to_string().to_uppercase(), &command, token.as_deref()) {
-            Ok(bytes) => {
-                let is_sent = commands::mark_sent(tx, queued.id, self.now())?;
-                if is_sent && queued.times_sent == 0 {
-                    self.announce_sent(tx, device, queued)?;
-                }
-                Ok(is_sent.then_some(bytes))
-            }
-            Err(error) => {
-                // It would block everything behind it for ever.
-                let why = format!("the command cannot be sent: {error}");
-                tracing::error!(command = %queued.id, error = %error, "a queued command cannot be encoded");
-                let conclusion = Conclusion { state: CommandState::Failed, error: Some(why.clone()), answer: None };
-                commands::conclude(tx, queued.id, &conclusion, self.now())?;
-                self.note_failure(tx, device, queued, Some(&why))?;
-                Ok(None)
-            }
+            Ok(bytes) => Ok(self.note_sent(tx, device, queued)?.then_some(bytes)),
+            Err(error) => self.give_up(tx, device, queued, &error.to_string()).map(|()| None),
         }
+    }
+
+    /// Marks a command as handed to its device; says whether it still could be.
+    pub(super) fn note_sent(&self, tx: &mut Tx<'_>, device: DeviceId, queued: &QueuedCommand) -> Result<bool> {
+        let is_sent = commands::mark_sent(tx, queued.id, self.now())?;
+        if is_sent && queued.times_sent == 0 {
+            self.announce_sent(tx, device, queued)?;
+        }
+        Ok(is_sent)
+    }
+
+    /// Ends a command that cannot be written for its device: it would block everything behind it for ever.
+    pub(super) fn give_up(&self, tx: &mut Tx<'_>, device: DeviceId, queued: &QueuedCommand, error: &str) -> Result<()> {
+        let why = format!("the command cannot be sent: {error}");
+        tracing::error!(command = %queued.id, error, "a queued command cannot be encoded");
+        let conclusion = Conclusion { state: CommandState::Failed, error: Some(why.clone()), answer: None };
+        commands::conclude(tx, queued.id, &conclusion, self.now())?;
+        self.note_failure(tx, device, queued, Some(&why))
     }
 
     /// Adds what is never kept in the queue: the unlock token, and the enrollment profile with a fresh right to a certificate.

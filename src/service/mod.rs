@@ -8,6 +8,7 @@ use std::{
 use lru::LruCache;
 use tokio::sync::{Notify, Semaphore};
 
+pub mod android;
 mod announce;
 pub mod approve;
 pub mod authorities;
@@ -91,6 +92,10 @@ pub struct App {
     passwords: Semaphore,
     /// Rings when a job was enqueued here.
     jobs_waiting: Notify,
+    /// Agents that wait here for something to do.
+    waiting: android::waiting::Waiting,
+    /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
+    device_url: Option<String>,
 }
 
 /// What an [`App`] is made of.
@@ -113,6 +118,8 @@ pub struct Parts {
     pub messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
+    /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
+    pub device_url: Option<String>,
 }
 
 impl App {
@@ -140,6 +147,8 @@ impl App {
             cryptography: Semaphore::new(16),
             passwords: Semaphore::new(4),
             jobs_waiting: Notify::new(),
+            waiting: android::waiting::Waiting::default(),
+            device_url: parts.device_url,
         }
     }
 
@@ -179,12 +188,15 @@ impl App {
         self.store.read(f).await
     }
 
-    /// Runs a transaction, and tells the job runner afterwards that there may be something for it.
+    /// Runs a transaction. Agents for which it has put something into the queue, and which wait for that here, hear of it after
+    /// the commit.
     async fn write<T>(&self, f: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
     {
-        self.store.write(f).await
+        let (value, called) = self.store.write(move |tx| f(tx).map(|value| (value, tx.take_called()))).await?;
+        self.waiting.call(&called);
+        Ok(value)
     }
 
     /// Waits until a job was enqueued by this server.

@@ -3,11 +3,14 @@
 use serde_json::json;
 
 use super::{App, Result};
-use crate::store::{
-    Tx,
-    enrollments::Enrollment,
-    jobs::{self, Job, NewJob},
-    push_certificates,
+use crate::{
+    domain::backend::Backend,
+    store::{
+        Tx,
+        enrollments::Enrollment,
+        jobs::{self, Job, NewJob},
+        push_certificates,
+    },
 };
 
 /// The kind of the jobs that wake devices through Apple's push service.
@@ -16,7 +19,13 @@ pub const PUSH: &str = "push";
 /// Asks for a push to a device after the commit. Several requests before it is sent become one. A device without a push
 /// token is not woken: before its first `TokenUpdate`, and after its enrollment has ended. Nor is one that no certificate can
 /// reach: when one is imported, all devices for which something waits are woken.
+///
+/// An agent is not pushed to: it waits for its commands on a connection of its own.
 pub(super) fn wake(tx: &mut Tx<'_>, enrollment: &Enrollment, delay_seconds: i64) -> Result<()> {
+    if enrollment.backend == Backend::Agent {
+        tx.call(enrollment.id);
+        return Ok(());
+    }
     if enrollment.push_token.is_none() || enrollment.ended_at.is_some() {
         return Ok(());
     }

@@ -22,6 +22,8 @@ pub struct Page {
     pub links: Vec<Link>,
     /// Every value of `data-enlist` on the page.
     pub marks: Vec<String>,
+    /// What stands in each element that is marked and is neither a link nor part of a form, with its mark.
+    pub marked: Vec<(String, String)>,
 }
 
 /// A link.
@@ -69,8 +71,9 @@ impl Page {
     /// Reads a page. Nothing is refused: what cannot be understood is left out.
     #[must_use]
     pub fn read(url: Url, source: &str) -> Self {
-        let page = Self { url, title: String::new(), text: String::new(), forms: Vec::new(), links: Vec::new(), marks: Vec::new() };
-        let mut reader = Reader { page, in_form: None, in_title: false, in_text_area: false, in_select: false, option_taken: false };
+        let page = Self { url, title: String::new(), text: String::new(), forms: Vec::new(), links: Vec::new(), marks: Vec::new(), marked: Vec::new() };
+        let (in_title, in_text_area, in_select, option_taken) = (false, false, false, false);
+        let mut reader = Reader { page, in_form: None, in_marked: None, in_title, in_text_area, in_select, option_taken };
         for piece in pieces(source) {
             reader.take(piece);
         }
@@ -84,6 +87,12 @@ impl Page {
     #[must_use]
     pub fn is_marked(&self, mark: &str) -> bool {
         self.marks.iter().any(|found| found == mark)
+    }
+
+    /// What stands in the first element with this `data-enlist` mark.
+    #[must_use]
+    pub fn text_of(&self, mark: &str) -> Option<&str> {
+        self.marked.iter().find(|(found, _)| found == mark).map(|(_, text)| text.trim())
     }
 
     /// Where a form or link leads, resolved against the page.
@@ -136,6 +145,14 @@ impl Form {
         offered
     }
 
+    /// Decides for the button of that name with that value, where there are several of the name.
+    pub fn press(&mut self, name: &str, value: &str) {
+        let is_button = |field: &Field| field.kind == "submit" && field.name == name;
+        if self.fields.iter().any(|field| is_button(field) && field.value == value) {
+            self.fields.retain(|field| !is_button(field) || field.value == value);
+        }
+    }
+
     /// What is sent when the first button is pressed: the successful controls, in order.
     #[must_use]
     pub fn entries(&self) -> Vec<(String, String)> {
@@ -165,6 +182,8 @@ pub(crate) fn fold(text: &str) -> String {
 struct Reader {
     page: Page,
     in_form: Option<usize>,
+    /// The name of the element whose text is being kept.
+    in_marked: Option<String>,
     in_title: bool,
     in_text_area: bool,
     in_select: bool,
@@ -175,6 +194,7 @@ impl Reader {
     fn take(&mut self, piece: Piece) {
         match piece {
             Piece::Open(tag) => self.open(&tag),
+            Piece::Close(name) if self.in_marked.as_ref() == Some(&name) => self.in_marked = None,
             Piece::Close(name) => match name.as_str() {
                 "form" => self.in_form = None,
                 "title" => self.in_title = false,
@@ -188,7 +208,12 @@ impl Reader {
                     field.value.push_str(&text);
                 }
             }
-            Piece::Text(text) => self.page.text.push_str(&text),
+            Piece::Text(text) => {
+                if let Some((_, kept)) = self.page.marked.last_mut().filter(|_| self.in_marked.is_some()) {
+                    kept.push_str(&text);
+                }
+                self.page.text.push_str(&text);
+            }
         }
     }
 
@@ -215,7 +240,13 @@ impl Reader {
                 (self.in_select, self.option_taken) = (true, false);
             }
             "option" if self.in_select => self.option(tag),
-            _ => self.page.text.push(' '),
+            _ => {
+                if let Some(mark) = mark {
+                    self.page.marked.push((mark, String::new()));
+                    self.in_marked = Some(tag.name.clone());
+                }
+                self.page.text.push(' ');
+            }
         }
     }
 
@@ -308,6 +339,8 @@ mod tests {
         assert_eq!(page.resolve(&page.links[0].href).unwrap().as_str(), "https://mdm.example.com/p?a=1&b=2");
         assert_eq!(page.forms[0].mark.as_deref(), Some("agree"));
         assert!(page.is_marked("done"));
+        assert_eq!(page.text_of("done"), Some("Done"));
+        assert_eq!(page.text_of("agree"), None);
         assert!(!page.is_marked("failed"));
     }
 }

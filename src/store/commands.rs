@@ -133,6 +133,37 @@ pub fn next(conn: &mut Conn, enrollment: EnrollmentId, offer: Offer) -> Result<O
     Ok(next.optional()?)
 }
 
+/// The next command for an agent, oldest first. What the device put off comes again where it was handed out before
+/// `put_off_before`.
+///
+/// # Errors
+/// Those of the database.
+pub fn next_for_agent(
+    conn: &mut Conn,
+    enrollment: EnrollmentId,
+    is_ending_only: bool,
+    put_off_before: Timestamp,
+) -> Result<Option<QueuedCommand>, Error> {
+    let is_due = commands::state.ne(CommandState::NotNow).or(commands::sent_at.le(put_off_before));
+    let waiting = commands::table
+        .filter(commands::enrollment_id.eq(enrollment))
+        .filter(IsDeliverable)
+        .filter(is_due)
+        .order(commands::id.asc())
+        .select(QueuedCommand::as_select());
+    let next = if is_ending_only { waiting.filter(commands::purpose.eq_any(ENDINGS)).first(conn) } else { waiting.first(conn) };
+    Ok(next.optional()?)
+}
+
+/// Enrollments for which something was put into the queue since a command of this identifier could have been made: for servers
+/// that hear of each other's orders in no other way.
+///
+/// # Errors
+/// Those of the database.
+pub fn called_since(conn: &mut Conn, since: CommandId) -> Result<Vec<EnrollmentId>, Error> {
+    Ok(commands::table.filter(commands::id.ge(since)).filter(IsDeliverable).select(commands::enrollment_id).distinct().load(conn)?)
+}
+
 /// Whether anything waits for the device.
 ///
 /// # Errors

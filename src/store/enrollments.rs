@@ -114,18 +114,36 @@ pub struct Session {
     pub identifier: Option<String>,
     /// Where the device stands.
     pub device_state: Option<EnrollmentState>,
+    /// What manages it.
+    pub backend: Backend,
 }
 
-/// Finds what belongs to a certificate: one query, asked for each message of each device.
-///
-/// # Errors
-/// Those of the database.
-pub fn session(conn: &mut Conn, fingerprint: &[u8]) -> Result<Option<Session>, Error> {
-    Ok(certificates::table
-        .inner_join(enrollments::table)
-        .left_join(devices::table.on(enrollments::device_id.eq(devices::id.nullable())))
-        .filter(certificates::fingerprint.eq(fingerprint.to_vec()))
-        .select((
+impl Session {
+    /// Whether the device was ordered away: its certificate is revoked, and it may still hear what to remove.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        matches!(self.device_state, Some(EnrollmentState::WipePending | EnrollmentState::Retired))
+    }
+
+    /// Whether the enrollment is pinned to another certificate than this one of its own.
+    #[must_use]
+    pub fn is_first_use_of(&self, fingerprint: &[u8]) -> bool {
+        self.pinned.as_deref().is_some_and(|pinned| pinned != fingerprint)
+    }
+}
+
+macro_rules! of_certificate {
+    ($fingerprint:expr) => {
+        certificates::table
+            .inner_join(enrollments::table)
+            .left_join(devices::table.on(enrollments::device_id.eq(devices::id.nullable())))
+            .filter(certificates::fingerprint.eq($fingerprint.to_vec()))
+    };
+}
+
+macro_rules! session_columns {
+    () => {
+        (
             certificates::id,
             certificates::not_before,
             certificates::not_after,
@@ -138,9 +156,26 @@ pub fn session(conn: &mut Conn, fingerprint: &[u8]) -> Result<Option<Session>, E
             devices::id.nullable(),
             devices::identifier.nullable(),
             devices::state.nullable(),
-        ))
-        .first(conn)
-        .optional()?)
+            enrollments::backend,
+        )
+    };
+}
+
+/// Finds what belongs to a certificate: one query, asked for each message of each device.
+///
+/// # Errors
+/// Those of the database.
+pub fn session(conn: &mut Conn, fingerprint: &[u8]) -> Result<Option<Session>, Error> {
+    Ok(of_certificate!(fingerprint).select(session_columns!()).first(conn).optional()?)
+}
+
+/// The same together with the answer whether anything waits for the device: one query, asked for each poll of an agent.
+///
+/// # Errors
+/// Those of the database.
+pub fn session_with_queue(conn: &mut Conn, fingerprint: &[u8]) -> Result<Option<(Session, bool)>, Error> {
+    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollments::id).and(IsDeliverable)).select(commands::id);
+    Ok(of_certificate!(fingerprint).select((session_columns!(), diesel::dsl::exists(waiting))).first(conn).optional()?)
 }
 
 /// The enrollment of this identifier.

@@ -12,6 +12,8 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 
+use crate::domain::id::EnrollmentId;
+
 pub mod attention;
 pub mod audit;
 pub mod authorities;
@@ -134,18 +136,39 @@ fn is_outage(message: &str) -> bool {
 }
 
 /// A transaction that may write. Reading works as on a [`Conn`].
-pub struct Tx<'a>(&'a mut Conn);
+pub struct Tx<'a> {
+    conn: &'a mut Conn,
+    /// Enrollments for which something was put into the queue.
+    called: Vec<EnrollmentId>,
+}
+
+impl<'a> Tx<'a> {
+    fn new(conn: &'a mut Conn) -> Self {
+        Self { conn, called: Vec::new() }
+    }
+
+    /// Notes that the device of an enrollment is to be called once everything is committed.
+    pub fn call(&mut self, enrollment: EnrollmentId) {
+        self.called.push(enrollment);
+    }
+
+    /// Takes what was noted; for whoever tells the devices after the commit.
+    #[must_use]
+    pub fn take_called(&mut self) -> Vec<EnrollmentId> {
+        std::mem::take(&mut self.called)
+    }
+}
 
 impl Deref for Tx<'_> {
     type Target = Conn;
     fn deref(&self) -> &Conn {
-        self.0
+        self.conn
     }
 }
 
 impl DerefMut for Tx<'_> {
     fn deref_mut(&mut self) -> &mut Conn {
-        self.0
+        self.conn
     }
 }
 
@@ -222,7 +245,7 @@ fn with_pooled<T, E: From<Error>>(pool: &Pool<conn::Manager>, f: impl FnOnce(&mu
 /// One transaction on one connection.
 fn transaction<T, E: From<Error>>(conn: &mut Conn, f: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
     conn.begin_write()?;
-    match f(&mut Tx(conn)) {
+    match f(&mut Tx::new(conn)) {
         Ok(value) => {
             conn.commit()?;
             Ok(value)

@@ -80,7 +80,7 @@ pub fn refill<T, E: From<Error>>(url: &DatabaseUrl, schema: &[String], f: impl F
     migrate::forward_to(&mut conn, schema)?;
     // Diesel keeps count of the transaction, because the steps of migration that may follow begin one of their own within it.
     on_backend!(&mut conn, |c| AnsiTransactionManager::begin_transaction(c)).map_err(Error::from)?;
-    match f(&mut Tx(&mut conn)) {
+    match f(&mut Tx::new(&mut conn)) {
         Ok(value) => {
             on_backend!(&mut conn, |c| AnsiTransactionManager::commit_transaction(c)).map_err(Error::from)?;
             if let Conn::Sqlite(_) = conn {

@@ -128,7 +128,7 @@ fn commit_group(conn: &mut Conn, first: Job, jobs: &Receiver<Job>) -> (Vec<Outco
 /// One job within its savepoint. A panic spoils the whole group, because nobody knows what it left undone.
 fn run_one(conn: &mut Conn, job: Job) -> Result<Outcome, String> {
     conn.run_often("SAVEPOINT job").map_err(|error| error.to_string())?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx(conn)))).map_err(|_| {
+    let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut Tx::new(conn)))).map_err(|_| {
         tracing::error!("a database transaction panicked; its group was rolled back");
         "a transaction of the same group failed".to_owned()
     })?;

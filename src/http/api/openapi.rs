@@ -9,6 +9,8 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
+use crate::{android::message::CommandPayload, http::device::agent};
+
 use super::{
     approvals, audit, devices, groups, imports, jobs, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
 };
@@ -35,7 +37,10 @@ use super::{
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
         audit::list_audit, audit::verify_audit,
+        agent::activate, agent::get_policy, agent::report_posture, agent::next_command, agent::answer_command, agent::renew_certificate,
+        agent::leave,
     ),
+    components(schemas(CommandPayload)),
     modifiers(&TokenScheme)
 )]
 pub struct Api;
@@ -45,7 +50,10 @@ struct TokenScheme;
 impl Modify for TokenScheme {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        api.components.get_or_insert_default().add_security_scheme("token", scheme);
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("token", scheme);
+        let certificate = SecurityScheme::MutualTls { description: Some("the agent's certificate, on the device port".into()), deprecated: None, extensions: None };
+        components.add_security_scheme("device_certificate", certificate);
         // The generator writes an empty licence where the package names none.
         api.info.license = None;
     }
@@ -71,7 +79,8 @@ fn page(document: &Value) -> String {
     let mut text = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Enlist API</title></head><body><main><h1>Enlist API</h1>\
-         <p>Every call needs <code>Authorization: Bearer</code> and a token from <code>enlist token create</code>. \
+         <p>Every call below <code>/api/</code> needs <code>Authorization: Bearer</code> and a token from \
+         <code>enlist token create</code>; those below <code>/android/</code> are for agents with their certificates. \
          The full description is <a href=\"/api/openapi.json\">openapi.json</a>.</p><dl>",
     );
     let paths = document.pointer("/paths").and_then(Value::as_object);

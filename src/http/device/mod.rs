@@ -1,7 +1,8 @@
-//! What devices and their software ask: Apple's channels, SCEP, and what the CA publishes.
+//! What devices and their software ask: Apple's channels, the agent's protocol, SCEP, and what the CA publishes.
 
 use actix_web::web;
 
+pub mod agent;
 pub mod apple;
 pub mod ota;
 pub mod pki;
@@ -10,7 +11,8 @@ pub mod signer;
 
 /// The addresses that are burnt into profiles and certificates.
 pub fn configure(config: &mut web::ServiceConfig) {
-    configure_management(config);
+    configure_apple(config);
+    agent::configure(config, true);
     config.service(web::resource("/scep").get(scep::get).post(scep::post));
     config.service(web::resource("/enroll/ota").post(ota::continue_enrollment));
     config.service(web::resource("/.well-known/com.apple.remotemanagement").get(apple::discover));
@@ -22,6 +24,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// The channels themselves, which are also offered where devices come with a client certificate.
 pub fn configure_management(config: &mut web::ServiceConfig) {
+    configure_apple(config);
+    agent::configure(config, false);
+}
+
+fn configure_apple(config: &mut web::ServiceConfig) {
     config.service(web::resource("/mdm/checkin").put(apple::check_in));
     config.service(web::resource("/mdm/connect").put(apple::connect));
 }
