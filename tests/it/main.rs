@@ -14,6 +14,7 @@
     reason = "these are tests: what surprises them must end them"
 )]
 
+mod android;
 mod api;
 mod apple;
 mod architecture;

@@ -80,8 +80,8 @@ impl Waiting {
         self.is_over.load(Ordering::SeqCst)
     }
 
-    fn is_empty(&self) -> bool {
-        self.seats().is_empty()
+    fn count(&self) -> usize {
+        self.seats().len()
     }
 }
 
@@ -113,12 +113,18 @@ impl App {
     /// # Errors
     /// Those of the database.
     pub async fn call_waiting_agents(&self) -> Result<()> {
-        if self.waiting.is_empty() {
+        if self.waiting_agents() == 0 {
             return Ok(());
         }
         let called = self.read(|conn| commands::called_since(conn, CommandId::made_before(LOOK_BACK_SECONDS))).await?;
         self.waiting.call(&called);
         Ok(())
+    }
+
+    /// How many agents wait here.
+    #[must_use]
+    pub fn waiting_agents(&self) -> usize {
+        self.waiting.count()
     }
 
     /// Sends home every agent that waits here, because the server stops.
@@ -146,7 +152,7 @@ mod tests {
         assert!(timeout(MOMENT, idle.called()).await.is_err());
         assert_eq!(waiting.calls(), 1);
         drop((seat, idle));
-        assert!(waiting.is_empty());
+        assert_eq!(waiting.count(), 0);
     }
 
     #[tokio::test]

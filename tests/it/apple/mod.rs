@@ -5,7 +5,7 @@ mod checkin;
 mod commands;
 mod emission;
 mod invariants;
-mod revocation;
+pub mod revocation;
 mod scep;
 mod signers;
 mod story;

@@ -6,13 +6,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use enlist::{
     cli::{
         assemble,
-        serve::{Shared, public_server},
+        serve::{Shared, device_port, public_server},
     },
-    config::{Config, MailRoute, MailServer, Tls, Webhooks},
+    config::{Config, MailRoute, MailServer, Tls, Webhooks, device_url},
     domain::{
         audit::{Actor, ActorKind},
         time::{Clock, SystemClock, Timestamp},
@@ -22,6 +22,8 @@ use enlist::{
     service::App,
     store::{self, DatabaseUrl, audit, authorities::Authority, jobs::Job, schema},
 };
+
+use tokio::sync::watch;
 
 use super::{actors::Admin, apns, clock::TestClock, database::Database, folder::TempFolder};
 
@@ -41,6 +43,8 @@ pub struct Setup {
     pub mail: Option<MailServer>,
     /// What webhooks may reach.
     pub webhooks: Webhooks,
+    /// Whether there is also the port where devices come with a client certificate.
+    pub device_port: bool,
 }
 
 /// A running server.
@@ -53,8 +57,11 @@ pub struct TestApp {
     pub database: Database,
     tokens: [String; 3],
     address: String,
+    device_address: String,
     folder: TempFolder,
-    handle: ServerHandle,
+    handles: Vec<ServerHandle>,
+    /// Ends what the server does by itself.
+    stop: watch::Sender<bool>,
 }
 
 impl TestApp {
@@ -72,6 +79,12 @@ impl TestApp {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let public_url = if setup.public_url.is_empty() { address.clone() } else { setup.public_url.into() };
         let mut config = config(&folder, &database.url(), public_url);
+        let device_listener = setup.device_port.then(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            config.device_url = Some(device_url("http://localhost", listener.local_addr().unwrap().port()));
+            listener
+        });
         if let Some((url, ca)) = setup.apns {
             (config.apns_url, config.apns_ca) = (url, Some(ca));
         }
@@ -83,11 +96,15 @@ impl TestApp {
         // Certificates are also judged by clocks that no test sets, such as the phone's: the present is the best place to begin.
         let clock = TestClock::at(SystemClock.now());
         let app = assemble::app(&config, Arc::new(clock.clone())).unwrap();
-        let server = public_server(&Shared::new(Arc::clone(&app), &config), &config, listener, app.now()).unwrap();
-        let handle = server.handle();
-        tokio::spawn(server);
+        let shared = Shared::new(Arc::clone(&app), &config);
+        let mut servers = vec![public_server(&shared, &config, listener, app.now()).unwrap()];
+        servers.extend(device_listener.map(|listener| device_port(&shared, &config, listener, &app).unwrap()));
+        let handles = servers.iter().map(Server::handle).collect();
+        servers.into_iter().for_each(|server| drop(tokio::spawn(server)));
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped));
         let tokens = [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await];
-        Self { app, clock, database, tokens, address, folder, handle }
+        Self { app, clock, database, tokens, address, device_address: config.device_url.unwrap_or_default(), folder, handles, stop }
     }
 
     /// Where it listens, without a slash at the end.
@@ -104,6 +121,11 @@ impl TestApp {
             Role::Auditor => auditor,
         };
         Admin::new(self.address.clone(), Some(token.clone()))
+    }
+
+    /// Where devices come with a client certificate, without a slash at the end.
+    pub fn device_address(&self) -> &str {
+        &self.device_address
     }
 
     /// An administrator.
@@ -164,7 +186,9 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         // The command is given at once; nobody has to wait for its answer.
-        drop(self.handle.stop(false));
+        self.handles.iter().for_each(|handle| drop(handle.stop(false)));
+        self.app.send_agents_home();
+        self.stop.send_replace(true);
         if std::thread::panicking() {
             return;
         }
@@ -193,6 +217,7 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
         secret_key_file: folder.path().join("secret.key"),
         listen: nowhere,
         device_listen: None,
+        device_url: None,
         metrics_listen: None,
         public_url,
         tls: Tls::Off,

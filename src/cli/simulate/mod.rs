@@ -5,13 +5,17 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::simulator::{IosOptions, Passcode, State, Trust, run_ios};
+use crate::simulator::{IosOptions, Passcode, State, Trust, android::run_android, run_ios};
+
+mod android;
 
 /// Which devices.
 #[derive(Debug, Subcommand)]
 pub enum SimulateCommand {
     /// iPhones and iPads
     Ios(Box<IosArguments>),
+    /// Android phones and tablets
+    Android(Box<android::AndroidArguments>),
 }
 
 /// How the devices behave.
@@ -79,16 +83,32 @@ pub struct IosArguments {
 /// # Errors
 /// The arguments are not usable.
 pub fn run(command: SimulateCommand) -> anyhow::Result<ExitCode> {
-    let SimulateCommand::Ios(arguments) = command;
-    let options = options(*arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reports = runtime.block_on(run_ios(options))?;
-    let has_failed = reports.iter().any(|report| report.state == State::Failed);
-    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let states: Vec<State> = match command {
+        SimulateCommand::Ios(arguments) => {
+            runtime.block_on(run_ios(options(*arguments)?))?.into_iter().map(|report| report.state).collect()
+        }
+        SimulateCommand::Android(arguments) => {
+            runtime.block_on(run_android(android::options(*arguments)?))?.into_iter().map(|report| report.state).collect()
+        }
+    };
+    Ok(if states.contains(&State::Failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn address(option: &str, text: &str) -> anyhow::Result<reqwest::Url> {
+    text.parse().with_context(|| format!("{option}: {text} is not an address"))
+}
+
+fn trust(ca_file: Option<PathBuf>, is_anybody: bool) -> Trust {
+    match ca_file {
+        Some(path) => Trust::File(path),
+        None if is_anybody => Trust::Anybody,
+        None => Trust::System,
+    }
 }
 
 fn options(arguments: IosArguments) -> anyhow::Result<IosOptions> {
-    let portal = arguments.portal.parse().with_context(|| format!("--portal: {} is not an address", arguments.portal))?;
+    let portal = address("--portal", &arguments.portal)?;
     let mut options = IosOptions::new(portal, arguments.email, arguments.outbox);
     options.count = arguments.count;
     options.passcode = arguments.passcode;
@@ -99,11 +119,7 @@ fn options(arguments: IosArguments) -> anyhow::Result<IosOptions> {
     options.re_enroll = arguments.re_enroll;
     options.renew = arguments.renew;
     options.binary_plist = arguments.binary_plist;
-    options.trust = match arguments.ca_file {
-        Some(path) => Trust::File(path),
-        None if arguments.insecure => Trust::Anybody,
-        None => Trust::System,
-    };
+    options.trust = trust(arguments.ca_file, arguments.insecure);
     options.polls = arguments.polls;
     options.poll_every = Duration::try_from_secs_f64(arguments.poll_seconds).context("--poll-seconds")?;
     options.concurrency = arguments.concurrency.unwrap_or(options.concurrency);
