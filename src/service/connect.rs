@@ -127,7 +127,14 @@ impl App {
     }
 
     /// What follows from a finished command beyond its facts.
-    pub(super) fn follow(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, command: &QueuedCommand, state: CommandState) -> Result<bool> {
+    pub(super) fn follow(
+        &self,
+        tx: &mut Tx<'_>,
+        session: &Session,
+        device: DeviceId,
+        command: &QueuedCommand,
+        state: CommandState,
+    ) -> Result<bool> {
         let is_done = state == CommandState::Acknowledged;
         match command.purpose {
             Purpose::Policy if is_done && command.kind == "install_profile" => {

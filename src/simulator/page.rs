@@ -71,7 +71,15 @@ impl Page {
     /// Reads a page. Nothing is refused: what cannot be understood is left out.
     #[must_use]
     pub fn read(url: Url, source: &str) -> Self {
-        let page = Self { url, title: String::new(), text: String::new(), forms: Vec::new(), links: Vec::new(), marks: Vec::new(), marked: Vec::new() };
+        let page = Self {
+            url,
+            title: String::new(),
+            text: String::new(),
+            forms: Vec::new(),
+            links: Vec::new(),
+            marks: Vec::new(),
+            marked: Vec::new(),
+        };
         let (in_title, in_text_area, in_select, option_taken) = (false, false, false, false);
         let mut reader = Reader { page, in_form: None, in_marked: None, in_title, in_text_area, in_select, option_taken };
         for piece in pieces(source) {

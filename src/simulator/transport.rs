@@ -112,7 +112,8 @@ impl Wire {
     pub fn with_identity(trust: &Trust, chain_pem: &[u8], key_pem: &[u8]) -> Result<Self> {
         let doing = "set up the connection with the device's certificate";
         let identity = Identity::from_pkcs8_pem(chain_pem, key_pem).map_err(network(doing))?;
-        let builder = Client::builder().user_agent("Agent/1.0").timeout(LONG_TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let builder =
+            Client::builder().user_agent("Agent/1.0").timeout(LONG_TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy();
         let client = trust.apply(builder.identity(identity))?.build().map_err(network(doing))?;
         Ok(Self { client })
     }

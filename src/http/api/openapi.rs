@@ -52,7 +52,11 @@ impl Modify for TokenScheme {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("token", scheme);
-        let certificate = SecurityScheme::MutualTls { description: Some("the agent's certificate, on the device port".into()), deprecated: None, extensions: None };
+        let certificate = SecurityScheme::MutualTls {
+            description: Some("the agent's certificate, on the device port".into()),
+            deprecated: None,
+            extensions: None,
+        };
         components.add_security_scheme("device_certificate", certificate);
         // The generator writes an empty licence where the package names none.
         api.info.license = None;

@@ -89,7 +89,9 @@ impl App {
     pub async fn activate(self: &Arc<Self>, activation: Activation) -> Result<Activated> {
         activation.check().map_err(wrong)?;
         if self.device_url.is_none() {
-            return Err(Error::Conflict("this server has no port for agents: an administrator has to set device-listen or device-url".into()));
+            return Err(Error::Conflict(
+                "this server has no port for agents: an administrator has to set device-listen or device-url".into(),
+            ));
         }
         let _permit = self.cryptography_permit().await?;
         let key = requested_key(activation.csr.clone()).await?;
@@ -175,14 +177,10 @@ impl App {
                 let subject = granted(renewable(tx, &fingerprint, now)?, NO_RENEWAL)?;
                 app.issue(tx, &subject, &key, transaction, now)?
             };
-            Ok(Renewed {
-                certificate: pem(&X509::from_der(&certificate)?)?,
-                chain: vec![pem(&app.authorities.device_ca.certificate)?],
-            })
+            Ok(Renewed { certificate: pem(&X509::from_der(&certificate)?)?, chain: vec![pem(&app.authorities.device_ca.certificate)?] })
         })
         .await
     }
-
 }
 
 /// Why an activation is refused; tells nothing about which tokens there are.

@@ -160,7 +160,7 @@ impl App {
     /// [`Error::Denied`] and [`Error::Ended`] where the certificate may not speak, [`Error::Conflict`] before the first report.
     pub async fn next_agent_command(self: &Arc<Self>, fingerprint: Fingerprint, ask: Ask) -> Result<Option<SignedCommand>> {
         let deadline = Instant::now() + ask.wait;
-        let mut calls = self.waiting.calls();
+        let calls = self.waiting.calls();
         let session = self.glance(fingerprint).await?;
         if let Some(payload) = self.fetch(fingerprint, &session, ask).await? {
             return self.signed_command(payload).await.map(Some);
@@ -169,15 +169,17 @@ impl App {
             return Ok(None);
         }
         let seat = self.waiting.sit(session.0.enrollment_id);
+        // Whoever was called between the look and the sitting down has not heard it.
+        let mut may_have_missed = self.waiting.calls() != calls;
         while seat.is_held() && !self.waiting.is_over() && Instant::now() < deadline {
-            // Somebody who was called between the look and the sitting down would not have heard it.
-            if self.waiting.calls() == calls {
+            if !std::mem::take(&mut may_have_missed) {
                 let patience = LOOK_AGAIN.min(deadline.saturating_duration_since(Instant::now()));
-                if tokio::time::timeout(patience, seat.called()).await.is_err() && Instant::now() >= deadline {
+                // Called or not, it looks again; a seat that was taken over, or the end, is seen before that.
+                drop(tokio::time::timeout(patience, seat.called()).await);
+                if !seat.is_held() || self.waiting.is_over() || Instant::now() >= deadline {
                     break;
                 }
             }
-            calls = self.waiting.calls();
             let session = self.glance(fingerprint).await?;
             if let Some(payload) = self.fetch(fingerprint, &session, ask).await? {
                 return self.signed_command(payload).await.map(Some);

@@ -118,12 +118,8 @@ mod tests {
     #[test]
     fn only_a_command_for_this_device_in_its_time_from_the_known_signer_is_taken() {
         let (server, stranger) = (Identity::stranger("server").unwrap(), Identity::stranger("stranger").unwrap());
-        let trusted = Trusted {
-            enrollment: "e".into(),
-            generation: 2,
-            authority: server.certificate.clone(),
-            signer: server.certificate.clone(),
-        };
+        let trusted =
+            Trusted { enrollment: "e".into(), generation: 2, authority: server.certificate.clone(), signer: server.certificate.clone() };
         let now = OffsetDateTime::parse("2026-11-26T12:00:00Z", &Rfc3339).unwrap();
         let good = json!({
             "id": "1", "enrollment": "e", "generation": 2, "kind": "lock", "parameters": {},

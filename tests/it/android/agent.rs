@@ -179,7 +179,10 @@ async fn a_policy_that_changes_reaches_the_device(db: Database) {
     assert_eq!(reasons(&phone.seen_by(&admin).await), ["policy_outdated"]);
     assert_eq!(phone.obey_all().await, ["apply_policy acknowledged", "report_posture acknowledged"]);
     assert_eq!(standing(&phone.seen_by(&admin).await), ["enrolled", "compliant", "allow"]);
-    admin.put(&format!("/policies/{policy}"), &json!({ "name": "All phones", "passcode": { "required": true, "min_length": 12 } })).await.expect(200);
+    admin
+        .put(&format!("/policies/{policy}"), &json!({ "name": "All phones", "passcode": { "required": true, "min_length": 12 } }))
+        .await
+        .expect(200);
     app.work().await;
     phone.obey_all().await;
     assert_eq!(reasons(&phone.seen_by(&admin).await), ["passcode_too_weak"]);

@@ -180,7 +180,9 @@ fn ask_over(version: SslVersion, address: &str, key: &[u8], chain: &[u8]) -> Res
     }
     let stream = TcpStream::connect(address).unwrap();
     let mut stream = builder.build().connect("localhost", stream).map_err(|error| error.to_string())?;
-    stream.write_all(b"GET /android/v1/policy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").map_err(|error| error.to_string())?;
+    stream
+        .write_all(b"GET /android/v1/policy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())

@@ -29,9 +29,14 @@ pub struct Database {
 
 enum Place {
     Folder(TempFolder),
-    Server { administration: String, name: String },
+    Server {
+        administration: String,
+        name: String,
+    },
     /// Somebody else removes it.
-    Elsewhere { name: String },
+    Elsewhere {
+        name: String,
+    },
 }
 
 impl Database {
