@@ -51,10 +51,11 @@ pub struct Ask {
     pub includes_put_off: bool,
 }
 
-/// Who an agent is, for everything but fetching the command that ends it.
+/// Who an agent is, for everything but fetching the command that ends it. One that was activated anew since a wipe was ordered has a
+/// good certificate, and may say how it is.
 fn admit(tx: &mut Tx<'_>, fingerprint: &Fingerprint, now: Timestamp) -> Result<Session> {
     let session = admit_ending(tx, fingerprint, now)?;
-    if session.is_ending() {
+    if session.revoked_at.is_some() {
         return Err(Error::Denied("the device was wiped or let go: nothing but the command that says so is given to it".into()));
     }
     Ok(session)

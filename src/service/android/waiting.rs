@@ -43,11 +43,13 @@ impl Waiting {
     }
 
     /// How often somebody was called so far.
+    #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
     /// Takes the place of an enrollment. Whoever had it before is sent home.
+    #[must_use]
     pub fn sit(&self, enrollment: EnrollmentId) -> Seat<'_> {
         let bell = Arc::new(Notify::new());
         if let Some(before) = self.seats().insert(enrollment, Arc::clone(&bell)) {
@@ -76,6 +78,7 @@ impl Waiting {
     }
 
     /// Whether nobody may wait any more.
+    #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
     }
@@ -92,6 +95,7 @@ impl Seat<'_> {
     }
 
     /// Whether this is still the place of the enrollment.
+    #[must_use]
     pub fn is_held(&self) -> bool {
         self.waiting.seats().get(&self.enrollment).is_some_and(|bell| Arc::ptr_eq(bell, &self.bell))
     }
