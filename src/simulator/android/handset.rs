@@ -33,7 +33,8 @@ impl Handset {
     pub fn numbered(fleet: &str, number: usize) -> Self {
         let (manufacturer, model) = MAKES.get(number % MAKES.len()).copied().unwrap_or(("Google", "Pixel 8"));
         let (android_version, security_patch) = SYSTEMS.get(number % SYSTEMS.len()).copied().unwrap_or(("14", "2026-10-05"));
-        let seed = fingerprint(fleet, number);
+        // Not the serial numbers of the iPhones of the same name.
+        let seed = fingerprint(&format!("android {fleet}"), number);
         Self { manufacturer, model, android_version, security_patch, serial: serial(seed), identifier: format!("esid-{seed:016x}") }
     }
 

@@ -35,6 +35,7 @@ async fn a_work_profile_is_held_to_the_policy_and_removed(db: Database) {
     let app = start(db).await;
     let admin = app.admin();
     admin.create_policy(&passcode_policy("All phones")).await;
+    app.work().await;
     let user = admin.create_user(ADA).await;
     let mut phone = Android::enroll(&app, &user, "personal", 0, behaviour(Passcode::Weak, Mode::ProfileOwner)).await;
     assert_eq!(phone.obey_all().await, ["apply_policy acknowledged", "report_posture acknowledged"]);
@@ -78,6 +79,7 @@ async fn a_companys_phone_can_be_reset_and_given_another_passcode(db: Database) 
     let app = start(db).await;
     let admin = app.admin();
     admin.create_policy(&passcode_policy("All phones")).await;
+    app.work().await;
     let user = admin.create_user(ADA).await;
     let mut owned = Android::enroll(&app, &user, "company", 0, behaviour(Passcode::None, Mode::DeviceOwner)).await;
     owned.obey_all().await;

@@ -103,7 +103,9 @@ impl TestApp {
         servers.into_iter().for_each(|server| drop(tokio::spawn(server)));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped));
-        let tokens = [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await];
+        let of = if database.is_of_another_server() { " of another server" } else { "" };
+        let tokens =
+            [token(&app, Role::Administrator, of).await, token(&app, Role::Helpdesk, of).await, token(&app, Role::Auditor, of).await];
         Self { app, clock, database, tokens, address, device_address: config.device_url.unwrap_or_default(), folder, handles, stop }
     }
 
@@ -231,9 +233,9 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
     }
 }
 
-async fn token(app: &App, role: Role) -> String {
+async fn token(app: &App, role: Role, of: &str) -> String {
     let actor = Actor { kind: ActorKind::CommandLine, name: "the tests".into() };
-    app.create_token(actor, role.as_str().into(), role).await.unwrap()
+    app.create_token(actor, format!("{role}{of}"), role).await.unwrap()
 }
 
 /// The server's own certificates, with the key that seals them. Making them takes long, so all tests share one set.

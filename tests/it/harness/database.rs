@@ -90,6 +90,11 @@ impl Database {
         Self { text: self.text.clone(), place: Place::Elsewhere { name: name.clone() } }
     }
 
+    /// Whether somebody else removes it.
+    pub fn is_of_another_server(&self) -> bool {
+        matches!(self.place, Place::Elsewhere { .. })
+    }
+
     /// Where it is, as the store takes it.
     pub fn url(&self) -> DatabaseUrl {
         self.text.parse().unwrap()
