@@ -49,6 +49,16 @@ impl Api {
         self.send_all(&requests).await
     }
 
+    /// Creates so many people more; gives their identifiers.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub async fn people(&self, count: usize) -> anyhow::Result<Vec<String>> {
+        let person = |number| json!({ "email": format!("agent{number}@example.com"), "name": format!("Agent {number}") });
+        let people: Vec<_> = (0..count).map(|number| self.request("POST", "/api/v1/users", &person(number))).collect();
+        self.send_all(&people).await?.iter().map(|person| text(&serde_json::from_slice(person)?, "/id")).collect()
+    }
+
     /// The identifier of each device, by its serial number.
     ///
     /// # Errors

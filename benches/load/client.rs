@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use futures_util::future::try_join_all;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -73,21 +73,13 @@ impl Target {
     /// # Errors
     /// The server hung up, or answered anything but success.
     pub async fn drive(self, conversations: &[Vec<&Request>], is_kept: bool) -> anyhow::Result<Load> {
-        let mut streams = Vec::new();
+        let mut lines: Vec<Box<dyn Line>> = Vec::new();
         for _ in 0..self.connections.min(conversations.len()) {
             let stream = TcpStream::connect(("127.0.0.1", self.port)).await.context("the server takes no connection")?;
             stream.set_nodelay(true)?;
-            streams.push(stream);
+            lines.push(Box::new(stream));
         }
-        let shared = Shared {
-            conversations,
-            next: Cell::new(0),
-            latencies: RefCell::new(Vec::with_capacity(conversations.len().saturating_mul(2))),
-            answers: RefCell::new(if is_kept { vec![Vec::new(); conversations.len()] } else { Vec::new() }),
-        };
-        let began = Instant::now();
-        try_join_all(streams.into_iter().map(|stream| shared.converse(stream))).await?;
-        Ok(Load { took: began.elapsed(), latencies: shared.latencies.into_inner(), answers: shared.answers.into_inner() })
+        drive_over(lines, conversations, is_kept).await
     }
 
     /// One request of its own.
@@ -100,6 +92,27 @@ impl Target {
     }
 }
 
+/// Has all these conversations on these connections, which are closed afterwards.
+///
+/// # Errors
+/// Those of [`Target::drive`].
+pub async fn drive_over(lines: Vec<Box<dyn Line>>, conversations: &[Vec<&Request>], is_kept: bool) -> anyhow::Result<Load> {
+    let shared = Shared {
+        conversations,
+        next: Cell::new(0),
+        latencies: RefCell::new(Vec::with_capacity(conversations.len().saturating_mul(2))),
+        answers: RefCell::new(if is_kept { vec![Vec::new(); conversations.len()] } else { Vec::new() }),
+    };
+    let began = Instant::now();
+    try_join_all(lines.into_iter().map(|line| shared.converse(line))).await?;
+    Ok(Load { took: began.elapsed(), latencies: shared.latencies.into_inner(), answers: shared.answers.into_inner() })
+}
+
+/// A connection, with TLS or without.
+pub trait Line: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Line for T {}
+
 /// What the connections share.
 struct Shared<'a> {
     conversations: &'a [Vec<&'a Request>],
@@ -110,7 +123,7 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     /// Takes one conversation after the other until there are none.
-    async fn converse(&self, mut stream: TcpStream) -> anyhow::Result<()> {
+    async fn converse(&self, mut stream: Box<dyn Line>) -> anyhow::Result<()> {
         let mut buffer = Vec::with_capacity(16 * 1024);
         loop {
             let place = self.next.replace(self.next.get().saturating_add(1));
@@ -132,7 +145,7 @@ impl Shared<'_> {
 }
 
 /// Reads one answer; with one request under way nothing follows it.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<Answer> {
+async fn read_answer(stream: &mut Box<dyn Line>, buffer: &mut Vec<u8>) -> anyhow::Result<Answer> {
     buffer.clear();
     loop {
         if stream.read_buf(buffer).await? == 0 {

@@ -2,6 +2,7 @@
 //!
 //! It is a benchmark and no test: it judges nothing. `scripts/bench` runs it.
 
+mod agents;
 mod api;
 mod client;
 mod figures;
@@ -108,7 +109,13 @@ async fn measure(installation: &Installation, token: &str, database: &'static st
     let server = installation.start().await?;
     server::stay_on(LOAD_CORE)?;
     let size = Size { devices: arguments.devices, polls: arguments.polls, commands: arguments.commands };
-    let mut stage = Stage { server: &server, target: installation.target(arguments.connections), size, phases: Vec::new() };
+    let mut stage = Stage {
+        server: &server,
+        target: installation.target(arguments.connections),
+        database: installation.database_url(),
+        size,
+        phases: Vec::new(),
+    };
     stage.play(token).await?;
     let phases = stage.phases;
     server.stop()?;

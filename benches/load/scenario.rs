@@ -8,8 +8,9 @@ use openssl::x509::X509;
 use plist::Value;
 
 use crate::{
+    agents,
     api::Api,
-    client::{Load, Request, Target},
+    client::{Load, Request, Target, drive_over},
     figures::{Phase, count},
     fleet::{Candidate, Member},
     server::{self, Server},
@@ -39,6 +40,8 @@ pub struct Stage<'a> {
     pub server: &'a Server,
     /// Where it is.
     pub target: Target,
+    /// Its database, as it is configured.
+    pub database: String,
     /// How much is done.
     pub size: Size,
     /// What was measured so far.
@@ -71,7 +74,23 @@ impl Stage<'_> {
         self.poll(&members).await?;
         self.ask_gate(&members).await?;
         self.command("(c) Idle, DeviceInformation, Acknowledged", "device_information", &api, &mut members).await?;
-        self.command("(c′) Idle, SecurityInfo, Acknowledged", "security_info", &api, &mut members).await
+        self.command("(c′) Idle, SecurityInfo, Acknowledged", "security_info", &api, &mut members).await?;
+        self.poll_as_agents(&api).await
+    }
+
+    /// As many agents as there are connections poll as often as the iPhones did together, each with its certificate on a connection
+    /// that stays open.
+    async fn poll_as_agents(&mut self, api: &Api) -> anyhow::Result<()> {
+        let people = api.people(self.target.connections).await?;
+        let tokens = agents::prepare(&self.database, &people)?;
+        let lines = agents::connect(self.target.port, tokens).await?;
+        let poll = Request::new("GET", "/android/v1/commands", &[], b"");
+        let polls = vec![vec![&poll]; self.size.devices.saturating_mul(self.size.polls)];
+        let mut sum = Sum::default();
+        let (server, database) = (self.server.processor_time()?, server::processor_time_of_all("postgres"));
+        let load = drive_over(lines, &polls, false).await?;
+        self.add(&mut sum, load, server, database).map(drop)?;
+        self.note("(e) Agent's poll over mutual TLS, nothing to do", sum)
     }
 
     /// SCEP for everybody.
@@ -160,7 +179,12 @@ impl Stage<'_> {
 
     async fn measure(&self, sum: &mut Sum, conversations: &[Vec<&Request>], is_kept: bool) -> anyhow::Result<Load> {
         let (server, database) = (self.server.processor_time()?, server::processor_time_of_all("postgres"));
-        let mut load = self.target.drive(conversations, is_kept).await?;
+        let load = self.target.drive(conversations, is_kept).await?;
+        self.add(sum, load, server, database)
+    }
+
+    /// Adds what was measured, given the processor times of server and database before.
+    fn add(&self, sum: &mut Sum, mut load: Load, server: Duration, database: Duration) -> anyhow::Result<Load> {
         sum.processor += self.server.processor_time()?.saturating_sub(server);
         sum.database += server::processor_time_of_all("postgres").saturating_sub(database);
         sum.latencies.append(&mut load.latencies);

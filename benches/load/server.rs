@@ -36,6 +36,7 @@ pub struct Installation {
     folder: PathBuf,
     database: Option<String>,
     port: u16,
+    device_port: u16,
 }
 
 /// A running server.
@@ -51,8 +52,11 @@ impl Installation {
     /// # Errors
     /// The program says why.
     pub fn create(folder: &Path, database: Option<String>) -> anyhow::Result<(Self, String)> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let this = Self { folder: folder.to_owned(), database, port };
+        // Both at once, so that they differ.
+        let (one, two) = (std::net::TcpListener::bind("127.0.0.1:0")?, std::net::TcpListener::bind("127.0.0.1:0")?);
+        let (port, device_port) = (one.local_addr()?.port(), two.local_addr()?.port());
+        drop((one, two));
+        let this = Self { folder: folder.to_owned(), database, port, device_port };
         let mut init = this.command(&["init", "--organization", "Load", "--admin", "admin@example.com", "--password-stdin"]);
         let mut init = init.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         init.stdin.take().context("its input is piped")?.write_all(b"correct horse battery staple\n")?;
@@ -72,10 +76,17 @@ impl Installation {
         Target { port: self.port, connections }
     }
 
+    /// The database, as it is configured.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.database.clone().unwrap_or_else(|| format!("sqlite:{}", self.folder.join("enlist.db").display()))
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(arguments).arg("--data-dir").arg(&self.folder).current_dir(&self.folder);
-        command.env("ENLIST_LISTEN", format!("127.0.0.1:{}", self.port)).env("ENLIST_TLS", "off").env("ENLIST_DEVICE_LISTEN", "off");
+        command.env("ENLIST_LISTEN", format!("127.0.0.1:{}", self.port)).env("ENLIST_TLS", "off");
+        command.env("ENLIST_DEVICE_LISTEN", format!("127.0.0.1:{}", self.device_port));
         // The gate believes proxies only.
         command.env("ENLIST_TRUSTED_PROXIES", "127.0.0.1");
         if let Some(url) = &self.database {

@@ -2,5 +2,7 @@
 //! neither the database nor HTTP.
 
 pub mod apk;
+pub mod command;
 pub mod launcher;
+pub mod message;
 pub mod policy;

@@ -46,6 +46,7 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
         messenger: messenger(&config.webhooks)?,
         public_url: config.public_url.clone(),
+        device_url: config.device_url.clone(),
     })))
 }
 

@@ -68,6 +68,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where devices with a client certificate come.
     pub device_listen: Option<SocketAddr>,
+    /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
+    pub device_url: Option<String>,
     /// Where metrics are given without a token.
     pub metrics_listen: Option<SocketAddr>,
     /// How the world calls this server; no slash at the end.
@@ -103,14 +105,17 @@ impl Config {
         let listen: SocketAddr = values.parse("listen")?;
         let tls = read_tls(values)?;
         values.get_or("public-url", || default_public_url(listen, &tls));
+        let public_url = read_address(values, "public-url")?;
+        let device_listen = if values.get("device-listen") == Some("off") { None } else { Some(values.parse("device-listen")?) };
         Ok(Self {
+            device_url: read_device_url(values, &public_url, device_listen)?,
             database_url: values.parse("database-url")?,
             database_connections: values.parse("database-connections")?,
             secret_key_file: values.get("secret-key-file").unwrap_or_default().into(),
             listen,
-            device_listen: if values.get("device-listen") == Some("off") { None } else { Some(values.parse("device-listen")?) },
+            device_listen,
             metrics_listen: values.get("metrics-listen").map(|_| values.parse("metrics-listen")).transpose()?,
-            public_url: read_public_url(values)?,
+            public_url,
             tls,
             mail: read_mail(values)?,
             webhooks: Webhooks {
@@ -152,13 +157,33 @@ fn default_public_url(listen: SocketAddr, tls: &Tls) -> String {
     }
 }
 
-fn read_public_url(values: &Values) -> Result<String, ConfigError> {
-    let url = values.get("public-url").unwrap_or_default().trim_end_matches('/');
+fn read_address(values: &Values, name: &'static str) -> Result<String, ConfigError> {
+    let url = values.get(name).unwrap_or_default().trim_end_matches('/');
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(url.to_owned()),
-        _ => Err(values.invalid("public-url", "it must be like https://enroll.example.com, without a path")),
+        _ => Err(values.invalid(name, "it must be like https://enroll.example.com, without a path")),
     }
+}
+
+/// Where agents come with their certificates: what was said, else the port for that at the public address.
+fn read_device_url(values: &mut Values, public_url: &str, listen: Option<SocketAddr>) -> Result<Option<String>, ConfigError> {
+    if let Some(listen) = listen {
+        values.get_or("device-url", || device_url(public_url, listen.port()));
+    }
+    if values.get("device-url").is_none() { Ok(None) } else { read_address(values, "device-url").map(Some) }
+}
+
+/// The port for client certificates at the host of the public address.
+#[must_use]
+pub fn device_url(public_url: &str, port: u16) -> String {
+    let host = public_url.split_once("://").map_or(public_url, |(_, host)| host);
+    // The colons of an IPv6 address stand in brackets.
+    let name = match host.rsplit_once(':') {
+        Some((name, last)) if last.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    format!("https://{name}:{port}")
 }
 
 fn read_mail(values: &Values) -> Result<MailRoute, ConfigError> {
@@ -192,7 +217,17 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.database_url, DatabaseUrl::Sqlite("./data/enlist.db".into()));
         assert_eq!(config.public_url, "https://localhost:8443");
+        assert_eq!(config.device_url.as_deref(), Some("https://localhost:8444"));
         assert_eq!(config.mail, MailRoute::Folder("./data/outbox".into()));
+    }
+
+    #[test]
+    fn agents_come_to_the_public_host_unless_told_otherwise() {
+        let url = |flags| read(flags).unwrap().device_url;
+        assert_eq!(url(&[("public-url", "https://mdm.example.com")]).as_deref(), Some("https://mdm.example.com:8444"));
+        assert_eq!(url(&[("public-url", "https://[::1]:9")]).as_deref(), Some("https://[::1]:8444"));
+        assert_eq!(url(&[("device-url", "https://devices.example.com/")]).as_deref(), Some("https://devices.example.com"));
+        assert_eq!(url(&[("device-listen", "off")]), None);
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         default: Some("127.0.0.1:8444"),
         help: "Address and port for devices that come with a client certificate, or 'off'",
     },
+    OptionSpec {
+        name: "device-url",
+        default: None,
+        help: "Address under which Android agents reach the port for client certificates [default: the host of public-url with the port of device-listen]",
+    },
     OptionSpec { name: "metrics-listen", default: None, help: "Address and port for /metrics without a token" },
     OptionSpec {
         name: "public-url",

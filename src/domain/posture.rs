@@ -123,6 +123,15 @@ impl Posture {
         self.encryption_capable = None;
     }
 
+    /// Forgets what an Android agent says in each of its reports: what it leaves out is not known any more.
+    pub fn forget_reported(&mut self) {
+        self.forget_security();
+        self.encrypted = None;
+        self.passcode_complexity = None;
+        self.compromised = None;
+        self.applied_policy = None;
+    }
+
     /// Without the facts that were said before then.
     #[must_use]
     pub fn since(&self, then: Timestamp) -> Self {

@@ -6,6 +6,7 @@ use crate::service::android::launcher_package::LONGEST;
 pub const BODIES: &[(&str, usize)] = &[
     ("/mdm/checkin", 4 * 1024 * 1024),
     ("/mdm/connect", 4 * 1024 * 1024),
+    ("/android/", 64 * 1024),
     ("/scep", 256 * 1024),
     ("/pki/ocsp", 4 * 1024),
     ("/enroll/ota", 256 * 1024),

@@ -41,7 +41,7 @@ pub enum ScepAnswer {
 }
 
 /// Why no certificate was issued; told to the requester in these words, which give nothing away.
-struct Declined(FailInfo, &'static str);
+pub(super) struct Declined(pub FailInfo, pub &'static str);
 
 /// What decides the subject of a certificate: a row of ours, never the request.
 pub(super) struct Subject {
@@ -148,11 +148,11 @@ impl App {
             Proof::Renewal(old) => sha256(&[transaction.as_slice(), &pki::fingerprint(&old.to_der()?)].concat()).to_vec(),
         };
         if let Some(again) = certificates::of_transaction(tx, &transaction_hash)? {
-            return repeat(&again, csr);
+            return repeat(&again, &csr.key);
         }
         let subject = match proof {
-            Proof::First => spend(tx, csr, now)?,
-            Proof::Renewal(old) => renewable(tx, old, now)?,
+            Proof::First => spend(tx, csr.challenge.as_deref(), now)?,
+            Proof::Renewal(old) => renewable(tx, &pki::fingerprint(&old.to_der()?), now)?,
         };
         match subject {
             Ok(subject) => self.issue(tx, &subject, &csr.key, transaction_hash, now).map(Ok),
@@ -160,7 +160,15 @@ impl App {
         }
     }
 
-    fn issue(&self, tx: &mut Tx<'_>, subject: &Subject, key: &PKey<Public>, transaction_hash: Vec<u8>, now: Timestamp) -> Result<Vec<u8>> {
+    /// Issues a certificate and keeps it; gives it as DER.
+    pub(super) fn issue(
+        &self,
+        tx: &mut Tx<'_>,
+        subject: &Subject,
+        key: &PKey<Public>,
+        transaction_hash: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<Vec<u8>> {
         self.issue_for(tx, subject, key, transaction_hash, now, i64::MAX)
     }
 
@@ -224,18 +232,18 @@ fn first_transaction(transaction: &[u8], csr: &Csr) -> Vec<u8> {
 }
 
 /// The same request again gets the same certificate, and not a second one.
-fn repeat(certificate: &Certificate, csr: &Csr) -> Result<std::result::Result<Vec<u8>, Declined>> {
+pub(super) fn repeat(certificate: &Certificate, key: &PKey<Public>) -> Result<std::result::Result<Vec<u8>, Declined>> {
     let issued = X509::from_der(&certificate.certificate)?.public_key()?;
-    if certificate.revoked_at.is_none() && key::same(&issued, &csr.key) {
+    if certificate.revoked_at.is_none() && key::same(&issued, key) {
         return Ok(Ok(certificate.certificate.clone()));
     }
     Ok(Err(Declined(FailInfo::BadRequest, "the certificate of this transaction is no longer valid")))
 }
 
 /// Uses up the challenge. Its row decides the subject.
-fn spend(tx: &mut Tx<'_>, csr: &Csr, now: Timestamp) -> Result<std::result::Result<Subject, Declined>> {
+pub(super) fn spend(tx: &mut Tx<'_>, challenge: Option<&str>, now: Timestamp) -> Result<std::result::Result<Subject, Declined>> {
     let refused = Declined(FailInfo::BadRequest, "the challenge is not valid");
-    let Some(challenge) = csr.challenge.as_deref() else { return Ok(Err(refused)) };
+    let Some(challenge) = challenge else { return Ok(Err(refused)) };
     let Some(challenge) = certificates::spend_challenge(tx, &secrets::hash(challenge), now)? else { return Ok(Err(refused)) };
     if !may_have_certificate(tx, challenge.enrollment_id)? {
         return Ok(Err(refused));
@@ -244,15 +252,14 @@ fn spend(tx: &mut Tx<'_>, csr: &Csr, now: Timestamp) -> Result<std::result::Resu
 }
 
 /// Whether a certificate of ours may be followed by another. The subject stays what it was.
-fn renewable(tx: &mut Tx<'_>, old: &X509, now: Timestamp) -> Result<std::result::Result<Subject, Declined>> {
+pub(super) fn renewable(tx: &mut Tx<'_>, fingerprint: &[u8], now: Timestamp) -> Result<std::result::Result<Subject, Declined>> {
     let refused = Declined(FailInfo::BadCertId, "the certificate cannot be renewed");
-    let fingerprint = pki::fingerprint(&old.to_der()?);
-    let Some(old) = certificates::of_fingerprint(tx, &fingerprint)? else { return Ok(Err(refused)) };
+    let Some(old) = certificates::of_fingerprint(tx, fingerprint)? else { return Ok(Err(refused)) };
     if !may_have_certificate(tx, old.enrollment_id)? {
         return Ok(Err(refused));
     }
     // Read once more, now that nobody can revoke it meanwhile.
-    let Some(old) = certificates::of_fingerprint(tx, &fingerprint)? else { return Ok(Err(refused)) };
+    let Some(old) = certificates::of_fingerprint(tx, fingerprint)? else { return Ok(Err(refused)) };
     if old.revoked_at.is_some() || now > old.not_after.plus_days(RENEWAL_GRACE_DAYS) {
         return Ok(Err(refused));
     }

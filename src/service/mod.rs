@@ -107,6 +107,8 @@ pub struct App {
     jobs_waiting: Notify,
     /// Agents that wait here for something to do.
     waiting: android::waiting::Waiting,
+    /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
+    device_url: Option<String>,
 }
 
 /// What an [`App`] is made of.
@@ -129,6 +131,8 @@ pub struct Parts {
     pub messenger: Messenger,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
+    /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
+    pub device_url: Option<String>,
 }
 
 impl App {
@@ -158,6 +162,7 @@ impl App {
             passwords: Semaphore::new(4),
             jobs_waiting: Notify::new(),
             waiting: android::waiting::Waiting::default(),
+            device_url: parts.device_url,
         }
     }
 

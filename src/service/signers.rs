@@ -52,6 +52,9 @@ pub enum SignerError {
     /// There is no signature.
     #[error("the message carries no signature")]
     Missing,
+    /// The connection came without a certificate.
+    #[error("a device certificate is needed: come to the port for devices with it")]
+    NoCertificate,
     /// The signature cannot be read.
     #[error("the signature of the message cannot be read")]
     Unreadable,

@@ -143,6 +143,7 @@ impl Fleet {
             mailbox: self.mailbox.clone(),
             address: report.email.clone(),
             ownership: self.options.ownership.clone(),
+            method: None,
         };
         let visit = owner.fetch_profile(self.start(&owner)).await?;
         let mut phone = self.install(&visit, model).await?;

@@ -125,21 +125,29 @@ impl IosOptions {
 /// SIGINT and SIGTERM end it cleanly. An error only where nothing could begin; what befell single devices is in the
 /// reports, of which the last one for each device is returned, in order.
 pub async fn run_ios(options: IosOptions) -> Result<Vec<Report>> {
+    let (stopped, watcher) = until_signal();
+    let reports = fleet::run(options, stopped, Arc::new(report_line)).await;
+    watcher.abort();
+    reports
+}
+
+/// Prints a report as one line.
+fn report_line<T: serde::Serialize>(report: &T) {
+    if let Ok(line) = serde_json::to_string(report) {
+        // A closed pipe is no reason to stop the devices.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+/// Says `true` once a signal came; with the task that waits for it.
+fn until_signal() -> (watch::Receiver<bool>, tokio::task::JoinHandle<()>) {
     let (stop, stopped) = watch::channel(false);
     let watcher = tokio::spawn(async move {
         wait_for_signal().await;
         // Nobody listens any more when every device is done already.
         let _ = stop.send(true);
     });
-    let print = |report: &Report| {
-        if let Ok(line) = serde_json::to_string(report) {
-            // A closed pipe is no reason to stop the devices.
-            let _ = writeln!(std::io::stdout().lock(), "{line}");
-        }
-    };
-    let reports = fleet::run(options, stopped, Arc::new(print)).await;
-    watcher.abort();
-    reports
+    (stopped, watcher)
 }
 
 async fn wait_for_signal() {

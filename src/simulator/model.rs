@@ -83,7 +83,7 @@ impl Model {
 }
 
 /// FNV-1a over the fleet's name, then one round of mixing with the number: spread well, the same on every machine.
-fn fingerprint(fleet: &str, number: usize) -> u64 {
+pub(super) fn fingerprint(fleet: &str, number: usize) -> u64 {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
     let number = u64::try_from(number).unwrap_or(u64::MAX);
     for byte in fleet.bytes().chain(number.to_be_bytes()) {
@@ -93,7 +93,7 @@ fn fingerprint(fleet: &str, number: usize) -> u64 {
     state ^ (state >> 29)
 }
 
-fn serial(seed: u64) -> String {
+pub(super) fn serial(seed: u64) -> String {
     let mut rest = seed;
     let count = u64::try_from(SERIAL_LETTERS.len()).unwrap_or(1);
     (0..10)

@@ -153,6 +153,14 @@ impl Form {
         offered
     }
 
+    /// Decides for the button of that name with that value, where there are several of the name.
+    pub fn press(&mut self, name: &str, value: &str) {
+        let is_button = |field: &Field| field.kind == "submit" && field.name == name;
+        if self.fields.iter().any(|field| is_button(field) && field.value == value) {
+            self.fields.retain(|field| !is_button(field) || field.value == value);
+        }
+    }
+
     /// What is sent when the first button is pressed: the successful controls, in order.
     #[must_use]
     pub fn entries(&self) -> Vec<(String, String)> {
@@ -352,6 +360,8 @@ mod tests {
         assert_eq!(page.resolve(&page.links[0].href).unwrap().as_str(), "https://mdm.example.com/p?a=1&b=2");
         assert_eq!(page.forms[0].mark.as_deref(), Some("agree"));
         assert!(page.is_marked("done"));
+        assert_eq!(page.text_marked("done"), Some("Done"));
+        assert_eq!(page.text_marked("agree"), None);
         assert!(!page.is_marked("failed"));
     }
 }

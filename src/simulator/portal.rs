@@ -25,6 +25,9 @@ pub struct Owner {
     pub address: String,
     /// Answer to the question of ownership (`personal` or `company`); none leaves the page's choice as it is.
     pub ownership: Option<String>,
+    /// Answer to the question how the device is to be managed (`agent`, `certificate` or `headwind`); none leaves the page's
+    /// choice as it is.
+    pub method: Option<String>,
 }
 
 /// What the portal gave.
@@ -56,6 +59,24 @@ impl Owner {
         Err(lost(&page, format!("no profile after {PATIENCE} pages")))
     }
 
+    /// Follows the portal from this address to the first page on which something carries this mark.
+    pub async fn walk_to(&self, start: Url, mark: &str) -> Result<Page> {
+        let mut seen = self.mailbox.seen();
+        let mut got = self.browser.open(start).await?;
+        for _ in 0..PATIENCE {
+            let page = match got {
+                Got::Page(page) if page.text_marked(mark).is_some() => return Ok(page),
+                Got::Page(page) => page,
+                Got::Profile(_) | Got::Certificate(_) => return Err(Error::Misuse("the portal gave a file of another kind".to_owned())),
+            };
+            got = self.turn(&page, &mut seen).await?;
+        }
+        match got {
+            Got::Page(page) => Err(lost(&page, format!("nothing is marked {mark:?} after {PATIENCE} pages"))),
+            Got::Profile(_) | Got::Certificate(_) => Err(Error::Misuse("the portal gave a file of another kind".to_owned())),
+        }
+    }
+
     /// Whether the page from which the profile came now says that the device is enrolled.
     pub async fn sees_done(&self, page: &Page) -> Result<bool> {
         let onward = page.links.iter().find(|link| link.mark.as_deref() == Some("progress")).and_then(|link| page.resolve(&link.href));
@@ -74,6 +95,10 @@ impl Owner {
         };
         if let Some(ownership) = &self.ownership {
             form.choose("ownership", ownership);
+        }
+        if let Some(method) = &self.method {
+            form.choose("method", method);
+            form.press("method", method);
         }
         form.tick_required();
         if let Some(name) = name_of(&form, is_code) {

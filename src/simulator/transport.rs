@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, Url, header};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Response, Url, header};
 
 use crate::simulator::{
     error::{Error, Result, protocol},
@@ -13,6 +13,8 @@ use crate::simulator::{
 /// Longer answers are not read, in bytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// For an answer that the server may hold back for a minute.
+const LONG_TIMEOUT: Duration = Duration::from_secs(90);
 /// How much of a refusal is quoted, in characters.
 const QUOTED: usize = 300;
 /// The media type of a configuration profile.
@@ -107,12 +109,22 @@ impl Wire {
         Ok(Self { client })
     }
 
-    /// A client that shows this certificate (PEM, with its PEM key in PKCS#8) to whoever asks for one.
-    pub fn with_certificate(trust: &Trust, certificate: &[u8], key: &[u8]) -> Result<Self> {
-        let doing = "set up a connection with a certificate";
-        let identity = reqwest::Identity::from_pkcs8_pem(certificate, key).map_err(network(doing))?;
-        let builder = Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().identity(identity);
-        Ok(Self { client: trust.apply(builder)?.build().map_err(network(doing))? })
+    /// The same for a device that shows a certificate when it makes a connection, and that waits longer for an answer than the
+    /// server lets it wait.
+    pub fn with_identity(trust: &Trust, chain_pem: &[u8], key_pem: &[u8]) -> Result<Self> {
+        let doing = "set up the connection with the device's certificate";
+        let identity = Identity::from_pkcs8_pem(chain_pem, key_pem).map_err(network(doing))?;
+        let builder =
+            Client::builder().user_agent("Agent/1.0").timeout(LONG_TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let client = trust.apply(builder.identity(identity))?.build().map_err(network(doing))?;
+        Ok(Self { client })
+    }
+
+    /// GET, unless the server still has what is known by this tag.
+    pub async fn get_unless(&self, url: Url, tag: &str) -> Result<Answer> {
+        let doing = format!("GET {}", url.path());
+        let request = self.client.get(url).header(header::IF_NONE_MATCH, format!("\"{tag}\""));
+        answer(request.send().await.map_err(network(&doing))?, &doing).await
     }
 
     /// GET.

@@ -8,7 +8,7 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::service;
+use crate::service::{self, signers::SignerError};
 
 /// What an API call was refused with.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum ApiError {
     /// The address exists, and not for this method.
     #[error("this address does not take this method")]
     NoSuchMethod,
+    /// The request came with no certificate of ours.
+    #[error("{0}")]
+    Certificate(#[from] SignerError),
     /// The use case said so.
     #[error(transparent)]
     Service(#[from] service::Error),
@@ -45,7 +48,8 @@ impl From<crate::store::Error> for ApiError {
 /// The body of an error.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the status says what kind of problem it is. To agents also `urn:enlist:certificate` and
+    /// `urn:enlist:enrollment-ended`.
     pub r#type: &'static str,
     /// The status in words.
     pub title: &'static str,
@@ -63,6 +67,14 @@ impl ApiError {
         match self {
             Self::Service(service::Error::Invalid { field, .. }) => Some(field.clone()),
             _ => None,
+        }
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Certificate(_) => "urn:enlist:certificate",
+            Self::Service(service::Error::Ended) => "urn:enlist:enrollment-ended",
+            _ => "about:blank",
         }
     }
 
@@ -88,7 +100,7 @@ impl ResponseError for ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchAddress | Self::Service(NotFound(_)) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Service(Denied(_) | Ended) => StatusCode::FORBIDDEN,
+            Self::Certificate(_) | Self::Service(Denied(_) | Ended) => StatusCode::FORBIDDEN,
             Self::Service(Conflict(_)) => StatusCode::CONFLICT,
             Self::Service(TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Service(Unavailable(..)) => StatusCode::SERVICE_UNAVAILABLE,
@@ -99,7 +111,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let problem = Problem {
-            r#type: "about:blank",
+            r#type: self.kind(),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: self.detail(),

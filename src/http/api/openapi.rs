@@ -9,6 +9,8 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
+use crate::{android::message::CommandPayload, http::device::agent};
+
 use super::{
     access, approvals, audit, devices, groups, imports, jobs, launcher, mails, orders, policies, preview, push_certificate, reports,
     rollouts, saved_reports, settings, users, webhooks,
@@ -40,7 +42,10 @@ use super::{
         launcher::get_launcher, launcher::upload_launcher, launcher::get_launcher_settings, launcher::change_launcher_settings,
         launcher::unlock_device,
         audit::list_audit, audit::verify_audit,
+        agent::activate, agent::get_policy, agent::report_posture, agent::next_command, agent::answer_command, agent::renew_certificate,
+        agent::leave,
     ),
+    components(schemas(CommandPayload)),
     modifiers(&TokenScheme)
 )]
 pub struct Api;
@@ -50,7 +55,14 @@ struct TokenScheme;
 impl Modify for TokenScheme {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        api.components.get_or_insert_default().add_security_scheme("token", scheme);
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("token", scheme);
+        let certificate = SecurityScheme::MutualTls {
+            description: Some("the agent's certificate, on the device port".into()),
+            deprecated: None,
+            extensions: None,
+        };
+        components.add_security_scheme("device_certificate", certificate);
         // The generator writes an empty licence where the package names none.
         api.info.license = None;
     }
@@ -76,7 +88,8 @@ fn page(document: &Value) -> String {
     let mut text = String::from(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Enlist API</title></head><body><main><h1>Enlist API</h1>\
-         <p>Every call needs <code>Authorization: Bearer</code> and a token from <code>enlist token create</code>. \
+         <p>Every call below <code>/api/</code> needs <code>Authorization: Bearer</code> and a token from \
+         <code>enlist token create</code>; those below <code>/android/</code> are for agents with their certificates. \
          The full description is <a href=\"/api/openapi.json\">openapi.json</a>.</p><dl>",
     );
     let paths = document.pointer("/paths").and_then(Value::as_object);

@@ -41,7 +41,8 @@ impl From<Error> for Refusal {
 impl Refusal {
     fn answer(self) -> HttpResponse {
         match self {
-            Self::Malformed | Self::Signer(SignerError::Missing | SignerError::Unreadable | SignerError::Wrong) => {
+            Self::Malformed
+            | Self::Signer(SignerError::Missing | SignerError::NoCertificate | SignerError::Unreadable | SignerError::Wrong) => {
                 HttpResponse::BadRequest().finish()
             }
             Self::ContentType => HttpResponse::UnsupportedMediaType().finish(),

@@ -1,7 +1,8 @@
-//! What devices and their software ask: Apple's channels, SCEP, and what the CA publishes.
+//! What devices and their software ask: Apple's channels, the agent's protocol, SCEP, and what the CA publishes.
 
 use actix_web::web;
 
+pub mod agent;
 pub mod apple;
 pub mod identity;
 pub mod launcher;
@@ -12,7 +13,8 @@ pub mod signer;
 
 /// The addresses that are burnt into profiles and certificates.
 pub fn configure(config: &mut web::ServiceConfig) {
-    configure_management(config);
+    configure_apple(config);
+    agent::configure(config, true);
     launcher::configure(config);
     config.service(web::resource("/scep").get(scep::get).post(scep::post));
     config.service(web::resource("/enroll/ota").post(ota::continue_enrollment));
@@ -25,7 +27,13 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// The channels themselves, which are also offered where devices come with a client certificate.
 pub fn configure_management(config: &mut web::ServiceConfig) {
+    configure_apple(config);
+    // Before the agent's, whose scope covers it.
     config.service(web::resource("/android/v1/identity").get(identity::get_identity));
+    agent::configure(config, false);
+}
+
+fn configure_apple(config: &mut web::ServiceConfig) {
     config.service(web::resource("/mdm/checkin").put(apple::check_in));
     config.service(web::resource("/mdm/connect").put(apple::connect));
 }

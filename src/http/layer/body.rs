@@ -43,8 +43,11 @@ pub async fn limit_body<B: MessageBody + 'static>(
     let limit = body_limit(request.path());
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
-        let mut answer =
-            if request.path().starts_with("/api/") { ApiError::TooLong.error_response() } else { HttpResponse::PayloadTooLarge().finish() };
+        let mut answer = if request.path().starts_with("/api/") || request.path().starts_with("/android/") {
+            ApiError::TooLong.error_response()
+        } else {
+            HttpResponse::PayloadTooLarge().finish()
+        };
         // What is not read cannot be skipped either: the connection ends here.
         answer.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         return Ok(request.into_response(answer).map_into_right_body());

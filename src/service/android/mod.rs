@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod certificate;
+pub mod channel;
 pub mod identity;
 pub mod launcher;
 pub mod launcher_channel;

@@ -43,11 +43,13 @@ impl Waiting {
     }
 
     /// How often somebody was called so far.
+    #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
     /// Takes the place of an enrollment. Whoever had it before is sent home.
+    #[must_use]
     pub fn sit(&self, enrollment: EnrollmentId) -> Seat<'_> {
         let bell = Arc::new(Notify::new());
         if let Some(before) = self.seats().insert(enrollment, Arc::clone(&bell)) {
@@ -76,12 +78,13 @@ impl Waiting {
     }
 
     /// Whether nobody may wait any more.
+    #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
     }
 
-    fn is_empty(&self) -> bool {
-        self.seats().is_empty()
+    fn count(&self) -> usize {
+        self.seats().len()
     }
 }
 
@@ -92,6 +95,7 @@ impl Seat<'_> {
     }
 
     /// Whether this is still the place of the enrollment.
+    #[must_use]
     pub fn is_held(&self) -> bool {
         self.waiting.seats().get(&self.enrollment).is_some_and(|bell| Arc::ptr_eq(bell, &self.bell))
     }
@@ -113,12 +117,18 @@ impl App {
     /// # Errors
     /// Those of the database.
     pub async fn call_waiting_agents(&self) -> Result<()> {
-        if self.waiting.is_empty() {
+        if self.waiting_agents() == 0 {
             return Ok(());
         }
         let called = self.read(|conn| commands::called_since(conn, CommandId::made_before(LOOK_BACK_SECONDS))).await?;
         self.waiting.call(&called);
         Ok(())
+    }
+
+    /// How many agents wait here.
+    #[must_use]
+    pub fn waiting_agents(&self) -> usize {
+        self.waiting.count()
     }
 
     /// Sends home every agent that waits here, because the server stops.
@@ -146,7 +156,7 @@ mod tests {
         assert!(timeout(MOMENT, idle.called()).await.is_err());
         assert_eq!(waiting.calls(), 1);
         drop((seat, idle));
-        assert!(waiting.is_empty());
+        assert_eq!(waiting.count(), 0);
     }
 
     #[tokio::test]

@@ -101,7 +101,7 @@ impl CertificateDevice {
         let chain: Vec<X509> = parsed.ca.into_iter().flatten().collect();
         let pem = certificate.to_pem().map_err(crypto(doing))?;
         let key_pem = key.private_key_to_pem_pkcs8().map_err(crypto(doing))?;
-        Ok(Self { wire: Wire::with_certificate(trust, &pem, &key_pem)?, key, certificate, chain })
+        Ok(Self { wire: Wire::with_identity(trust, &pem, &key_pem)?, key, certificate, chain })
     }
 
     /// Opens an address on the port where a certificate is asked for.

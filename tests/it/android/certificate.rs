@@ -32,6 +32,7 @@ pub async fn fetch(app: &TestApp, form: FileForm) -> Download {
         mailbox: Mailbox::new(app.outbox(), Duration::from_secs(30)),
         address: ADA.into(),
         ownership: None,
+        method: Some("certificate".into()),
     };
     let server = async {
         loop {

@@ -1,6 +1,9 @@
 //! Android devices, each by its own protocol.
 
+mod agent;
 mod certificate;
+mod certificates;
+mod hostile;
 mod launcher;
 mod launcher_answers;
 mod launcher_code;
@@ -8,3 +11,4 @@ mod launcher_hostile;
 mod launcher_package;
 mod launcher_stage;
 mod orders;
+mod servers;

@@ -124,7 +124,8 @@ async fn every_call_needs_a_token_and_the_right_role(db: Database) {
     let app = TestApp::start(db).await;
     let rows = table();
     let document: Value = reqwest::get(format!("{}/api/openapi.json", app.address())).await.unwrap().json().await.unwrap();
-    for (path, calls) in document["paths"].as_object().unwrap() {
+    // Agents come with a certificate and have no role.
+    for (path, calls) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.starts_with("/android/")) {
         for method in calls.as_object().unwrap().keys() {
             let is_listed = rows.iter().any(|row| row.0 == method && format!("/api/v1{}", row.1) == *path);
             assert!(is_listed, "{method} {path} is missing in the table");

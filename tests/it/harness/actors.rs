@@ -216,7 +216,7 @@ impl<'a> Visitor<'a> {
         let browser = Browser::new(&Trust::System, &Model::numbered("tests", 0).user_agent()).unwrap();
         // The mails come when the jobs run, which is at once; the patience is for busy machines.
         let mailbox = Mailbox::new(app.outbox(), Duration::from_secs(30));
-        Self { app, owner: Owner { browser, mailbox, address: address.to_owned(), ownership: None } }
+        Self { app, owner: Owner { browser, mailbox, address: address.to_owned(), ownership: None, method: None } }
     }
 
     /// The link of the newest invitation.

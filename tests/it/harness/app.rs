@@ -6,13 +6,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
 use enlist::{
     cli::{
         assemble,
         serve::{Shared, device_port, public_server},
     },
-    config::{Config, MailRoute, MailServer, Tls, Webhooks},
+    config::{Config, MailRoute, MailServer, Tls, Webhooks, device_url},
     domain::{
         audit::{Actor, ActorKind},
         time::{Clock, SystemClock, Timestamp},
@@ -22,6 +22,8 @@ use enlist::{
     service::App,
     store::{self, DatabaseUrl, audit, authorities::Authority, jobs::Job, schema},
 };
+
+use tokio::sync::watch;
 
 use super::{actors::Admin, apns, clock::TestClock, database::Database, folder::TempFolder};
 
@@ -41,6 +43,8 @@ pub struct Setup {
     pub mail: Option<MailServer>,
     /// What webhooks may reach.
     pub webhooks: Webhooks,
+    /// Whether there is also the port where devices come with a client certificate.
+    pub device_port: bool,
 }
 
 /// A running server.
@@ -54,8 +58,11 @@ pub struct TestApp {
     tokens: [String; 3],
     config: Config,
     address: String,
+    device_address: String,
     folder: TempFolder,
-    handle: ServerHandle,
+    handles: Vec<ServerHandle>,
+    /// Ends what the server does by itself.
+    stop: watch::Sender<bool>,
 }
 
 impl TestApp {
@@ -82,6 +89,12 @@ impl TestApp {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let public_url = if setup.public_url.is_empty() { address.clone() } else { setup.public_url.into() };
         let mut config = config(&folder, &database.url(), public_url);
+        let device_listener = setup.device_port.then(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            config.device_url = Some(device_url("http://localhost", listener.local_addr().unwrap().port()));
+            listener
+        });
         if let Some((url, ca)) = setup.apns {
             (config.apns_url, config.apns_ca) = (url, Some(ca));
         }
@@ -93,14 +106,22 @@ impl TestApp {
         // Certificates are also judged by clocks that no test sets, such as the phone's: the present is the best place to begin.
         let clock = TestClock::at(SystemClock.now());
         let app = assemble::app(&config, Arc::new(clock.clone())).unwrap();
-        let server = public_server(&Shared::new(Arc::clone(&app), &config), &config, listener, app.now()).unwrap();
-        let handle = server.handle();
-        tokio::spawn(server);
+        let shared = Shared::new(Arc::clone(&app), &config);
+        let mut servers = vec![public_server(&shared, &config, listener, app.now()).unwrap()];
+        servers.extend(device_listener.map(|listener| device_port(&shared, &config, listener, &app).unwrap()));
+        let handles = servers.iter().map(Server::handle).collect();
+        servers.into_iter().for_each(|server| drop(tokio::spawn(server)));
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped));
+        let of = if database.is_of_another_server() { " of another server" } else { "" };
         let tokens = match tokens {
             Some(tokens) => tokens,
-            None => [token(&app, Role::Administrator).await, token(&app, Role::Helpdesk).await, token(&app, Role::Auditor).await],
+            None => {
+                [token(&app, Role::Administrator, of).await, token(&app, Role::Helpdesk, of).await, token(&app, Role::Auditor, of).await]
+            }
         };
-        Self { app, clock, database, tokens, config, address, folder, handle }
+        let device_address = config.device_url.clone().unwrap_or_default();
+        Self { app, clock, database, tokens, config, address, device_address, folder, handles, stop }
     }
 
     /// Where it listens, without a slash at the end.
@@ -117,6 +138,11 @@ impl TestApp {
             Role::Auditor => auditor,
         };
         Admin::new(self.address.clone(), Some(token.clone()))
+    }
+
+    /// Where devices come with a client certificate, without a slash at the end.
+    pub fn device_address(&self) -> &str {
+        &self.device_address
     }
 
     /// An administrator.
@@ -196,7 +222,9 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         // The command is given at once; nobody has to wait for its answer.
-        drop(self.handle.stop(false));
+        self.handles.iter().for_each(|handle| drop(handle.stop(false)));
+        self.app.send_agents_home();
+        self.stop.send_replace(true);
         if std::thread::panicking() {
             return;
         }
@@ -225,6 +253,7 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
         secret_key_file: folder.path().join("secret.key"),
         listen: nowhere,
         device_listen: None,
+        device_url: None,
         metrics_listen: None,
         public_url,
         tls: Tls::Off,
@@ -238,9 +267,9 @@ fn config(folder: &TempFolder, database_url: &DatabaseUrl, public_url: String) -
     }
 }
 
-async fn token(app: &App, role: Role) -> String {
+async fn token(app: &App, role: Role, of: &str) -> String {
     let actor = Actor { kind: ActorKind::CommandLine, name: "the tests".into() };
-    app.create_token(actor, role.as_str().into(), role).await.unwrap()
+    app.create_token(actor, format!("{role}{of}"), role).await.unwrap()
 }
 
 /// The server's own certificates, with the key that seals them. Making them takes long, so all tests share one set.

@@ -29,7 +29,14 @@ pub struct Database {
 
 enum Place {
     Folder(TempFolder),
-    Server { administration: String, name: String },
+    Server {
+        administration: String,
+        name: String,
+    },
+    /// Somebody else removes it.
+    Elsewhere {
+        name: String,
+    },
 }
 
 impl Database {
@@ -77,6 +84,17 @@ impl Database {
         Self { text: server.url(&name), place: Place::Server { administration: server.url("postgres"), name } }
     }
 
+    /// The same PostgreSQL database for another server, which must be gone before this one is.
+    pub fn for_another_server(&self) -> Self {
+        let Place::Server { name, .. } = &self.place else { panic!("a SQLite file has one server") };
+        Self { text: self.text.clone(), place: Place::Elsewhere { name: name.clone() } }
+    }
+
+    /// Whether somebody else removes it.
+    pub fn is_of_another_server(&self) -> bool {
+        matches!(self.place, Place::Elsewhere { .. })
+    }
+
     /// Where it is, as the store takes it.
     pub fn url(&self) -> DatabaseUrl {
         self.text.parse().unwrap()
@@ -91,13 +109,13 @@ impl Database {
     pub fn path(&self) -> PathBuf {
         match &self.place {
             Place::Folder(folder) => folder.path().join("enlist.db"),
-            Place::Server { name, .. } => panic!("{name} is not a file"),
+            Place::Server { name, .. } | Place::Elsewhere { name } => panic!("{name} is not a file"),
         }
     }
 
     /// Whether it is PostgreSQL.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.place, Place::Server { .. })
+        matches!(self.place, Place::Server { .. } | Place::Elsewhere { .. })
     }
 
     /// Opens it.
@@ -122,7 +140,7 @@ impl Database {
                 let path = self.path().display().to_string();
                 diesel::SqliteConnection::establish(&path).unwrap().batch_execute(&format!("PRAGMA busy_timeout=5000; {sql}")).unwrap();
             }
-            Place::Server { .. } => execute(&self.text, sql),
+            Place::Server { .. } | Place::Elsewhere { .. } => execute(&self.text, sql),
         }
     }
 }

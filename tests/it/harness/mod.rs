@@ -1,6 +1,7 @@
 //! What tests stand on: databases that come and go, a PostgreSQL server of one's own, a clock that is set by hand.
 
 pub mod actors;
+pub mod android;
 pub mod apns;
 pub mod app;
 pub mod certificates;

@@ -89,6 +89,7 @@ impl Stage {
             is_mail_kept_as_files: true,
             messenger: Messenger::new(&Networks::default(), None).unwrap(),
             public_url: public_url.to_owned(),
+            device_url: None,
         }));
         let new =
             NewUser { email: ADA.into(), name: "Ada".into(), password: None, must_change_password: false, groups: Vec::new(), role: None };

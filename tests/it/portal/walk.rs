@@ -140,6 +140,7 @@ async fn the_simulated_person_finds_the_way_over_the_network() {
         mailbox: Mailbox::new(stage.folder.join("outbox"), Duration::from_secs(20)),
         address: ADA.into(),
         ownership: None,
+        method: None,
     };
     let sends = async {
         stage.app.job_enqueued().await;

@@ -7,15 +7,20 @@ use clap::{Args, Subcommand};
 
 use crate::simulator::{
     IosOptions, Passcode, State, Trust,
+    android::run_android,
     browser::{BrowserOptions, run_browsers},
     run_ios,
 };
+
+mod android;
 
 /// Which devices.
 #[derive(Debug, Subcommand)]
 pub enum SimulateCommand {
     /// iPhones and iPads
     Ios(Box<IosArguments>),
+    /// Android phones and tablets
+    Android(Box<android::AndroidArguments>),
     /// Browsers that are enrolled by a code and know themselves again by a cookie
     Browser(Box<BrowserArguments>),
 }
@@ -126,12 +131,20 @@ pub fn run(command: SimulateCommand) -> anyhow::Result<ExitCode> {
             let reports = runtime.block_on(run_ios(options(*arguments)?))?;
             reports.iter().any(|report| report.state == State::Failed)
         }
+        SimulateCommand::Android(arguments) => {
+            let reports = runtime.block_on(run_android(android::options(*arguments)?))?;
+            reports.iter().any(|report| report.state == State::Failed)
+        }
         SimulateCommand::Browser(arguments) => {
             let reports = runtime.block_on(run_browsers(browser_options(*arguments)?))?;
             reports.iter().any(|report| report.error.is_some())
         }
     };
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn address(option: &str, text: &str) -> anyhow::Result<reqwest::Url> {
+    text.parse().with_context(|| format!("{option}: {text} is not an address"))
 }
 
 fn trust(ca_file: Option<PathBuf>, is_insecure: bool) -> Trust {
@@ -159,7 +172,7 @@ fn browser_options(arguments: BrowserArguments) -> anyhow::Result<BrowserOptions
 }
 
 fn options(arguments: IosArguments) -> anyhow::Result<IosOptions> {
-    let portal = arguments.portal.parse().with_context(|| format!("--portal: {} is not an address", arguments.portal))?;
+    let portal = address("--portal", &arguments.portal)?;
     let mut options = IosOptions::new(portal, arguments.email, arguments.outbox);
     options.count = arguments.count;
     options.passcode = arguments.passcode;

@@ -1,0 +1,188 @@
+//! Many Android devices at once: each comes to the portal, enrolls, lives and ends by itself.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use reqwest::Url;
+use serde::Serialize;
+use tokio::{
+    sync::{Mutex as Turn, Semaphore, watch},
+    task::JoinSet,
+};
+
+use super::{
+    AndroidOptions, Backend,
+    agent::{Agent, Behaviour},
+    handset::{Handset, passcode_of},
+    portal::fetch_ticket,
+};
+use crate::simulator::{
+    error::{Error, Result, chain},
+    mailbox::Mailbox,
+    message::{State, Step},
+    portal::Owner,
+    transport::Browser,
+};
+
+/// One line about one device.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Its number, from 1.
+    pub device: usize,
+    /// Its serial number.
+    pub serial: String,
+    /// Its owner.
+    pub email: String,
+    /// Always `android`.
+    pub platform: &'static str,
+    /// What manages it.
+    pub backend: &'static str,
+    /// What has become of it.
+    pub state: State,
+    /// Its passcode, by the word of the command line; `other` where it was replaced.
+    pub passcode: &'static str,
+    /// Whether the portal says that the enrollment is done; none where it was not asked.
+    pub portal_done: Option<bool>,
+    /// The commands and how they were answered.
+    pub commands: Vec<Step>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// Is called with each report as it comes.
+pub type Sink = Arc<dyn Fn(&Report) + Send + Sync>;
+
+struct Fleet {
+    options: AndroidOptions,
+    mailbox: Mailbox,
+    sink: Sink,
+    stopped: watch::Receiver<bool>,
+    seats: Semaphore,
+    /// Codes of one mailbox are told apart by time only, so one person enrolls one device after the other.
+    turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
+    followed: Mutex<HashSet<Url>>,
+}
+
+/// Plays the devices until they are done or told to stop, and gives the last report of each, in order.
+pub async fn run(options: AndroidOptions, stopped: watch::Receiver<bool>, sink: Sink) -> Result<Vec<Report>> {
+    let mailbox = Mailbox::new(&options.outbox, options.mail_patience);
+    let (count, seats) = (options.count, Semaphore::new(options.concurrency.max(1)));
+    let fleet = Arc::new(Fleet { options, mailbox, sink, stopped, seats, turns: Mutex::default(), followed: Mutex::default() });
+    let mut lives = JoinSet::new();
+    for number in 0..count {
+        let fleet = Arc::clone(&fleet);
+        lives.spawn(async move { Box::pin(fleet.live(number)).await });
+    }
+    let mut reports = lives.join_all().await;
+    reports.sort_by_key(|report| report.device);
+    Ok(reports)
+}
+
+impl Fleet {
+    /// The whole life of one device; what goes wrong is in the report.
+    async fn live(&self, number: usize) -> Report {
+        let handset = Handset::numbered(&self.options.fleet, number);
+        let mut report = Report {
+            device: number + 1,
+            serial: handset.serial.clone(),
+            email: self.options.email.replace("{n}", &(number + 1).to_string()),
+            platform: "android",
+            backend: self.options.backend.word(),
+            state: State::New,
+            passcode: self.options.passcode.word(),
+            portal_done: None,
+            commands: Vec::new(),
+            error: None,
+        };
+        let played = match self.options.backend {
+            Backend::Agent => self.play_agent(&mut report, handset).await,
+        };
+        if let Err(error) = played {
+            report.state = State::Failed;
+            report.error = Some(chain(&error));
+            (self.sink)(&report);
+        }
+        report
+    }
+
+    async fn play_agent(&self, report: &mut Report, handset: Handset) -> Result<()> {
+        let mut agent = Box::pin(self.enroll_agent(report, handset)).await?;
+        agent.poll(0).await?;
+        self.take(report, &agent);
+        (self.sink)(report);
+        if !self.options.stay {
+            return Ok(());
+        }
+        let ended = self.stay(&mut agent).await;
+        self.take(report, &agent);
+        ended?;
+        (self.sink)(report);
+        Ok(())
+    }
+
+    async fn enroll_agent(&self, report: &mut Report, handset: Handset) -> Result<Agent> {
+        let turn = self.turn(&report.email);
+        let _turn = turn.lock().await;
+        let _seat = self.seats.acquire().await.map_err(|_| Error::Misuse("the fleet is closed".to_owned()))?;
+        let options = &self.options;
+        let owner = Owner {
+            browser: Browser::new(&options.trust, &handset.user_agent())?,
+            mailbox: self.mailbox.clone(),
+            address: report.email.clone(),
+            ownership: options.ownership.clone(),
+            method: Some(options.backend.word().to_owned()),
+        };
+        let (page, ticket) = fetch_ticket(&owner, self.start(&owner)).await?;
+        let behaviour = Behaviour {
+            trust: options.trust.clone(),
+            passcode: passcode_of(options.passcode),
+            is_rooted: options.rooted,
+            defers: options.not_now,
+            mode: options.mode(),
+            device_url: options.device_url.clone(),
+        };
+        let mut agent = Agent::new(handset, behaviour)?;
+        agent.enroll(&ticket).await?;
+        report.portal_done = Some(owner.sees_done(&page).await?);
+        Ok(agent)
+    }
+
+    /// The invitation, if there is one that no device of this fleet followed yet; else the front page.
+    fn start(&self, owner: &Owner) -> Url {
+        let invitation = owner.mailbox.invitation(&owner.address, &self.options.portal);
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        invitation.filter(|link| followed.insert(link.clone())).unwrap_or_else(|| self.options.portal.clone())
+    }
+
+    /// Asks and obeys until the device is gone or everything stops.
+    async fn stay(&self, agent: &mut Agent) -> Result<()> {
+        let mut stopped = self.stopped.clone();
+        while agent.state() == State::Enrolled && !*stopped.borrow() {
+            let polled = tokio::select! {
+                polled = agent.poll(self.options.wait) => polled,
+                _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+            };
+            match polled {
+                // A device that stays has no signal now and then; it comes back.
+                Err(Error::Network { .. }) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                other => drop(other?),
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&self, address: &str) -> Arc<Turn<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(address.to_lowercase()).or_default())
+    }
+
+    /// Writes into the report what has become of the device.
+    fn take(&self, report: &mut Report, agent: &Agent) {
+        report.state = agent.state();
+        let is_as_chosen = agent.passcode().map(str::to_owned) == passcode_of(self.options.passcode);
+        report.passcode = if is_as_chosen { self.options.passcode.word() } else { "other" };
+        report.commands = agent.journal().to_vec();
+    }
+}
