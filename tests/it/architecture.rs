@@ -48,6 +48,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const WORDS: &str = "words";
 /// Longest file, in lines. Five hundred is the aim.
 const LONGEST: usize = 600;
+/// A list of all columns, which nobody reads from its beginning to its end.
+const LIST: &str = "store/schema.rs";
 
 struct Source {
     /// Path below `src`.
@@ -218,7 +220,7 @@ fn no_file_is_too_long_to_read() {
     let mut wrong = String::new();
     for source in sources() {
         let lines = source.text.lines().count();
-        if lines > LONGEST {
+        if lines > LONGEST && source.path != Path::new(LIST) {
             writeln!(wrong, "{} has {lines} lines; split it by verb or noun", source.path.display()).unwrap();
         }
     }

@@ -73,6 +73,7 @@ async fn a_work_profile_is_held_to_the_policy_and_removed(db: Database) {
     assert_eq!(phone.state(), State::Removed);
     assert_eq!(admin.device(&device_id).await["enrollment"], "wiped");
     assert_eq!(phone.get("commands").await.unwrap().status, 403, "the enrollment has ended");
+    app.work().await;
 }
 
 async fn a_companys_phone_can_be_reset_and_given_another_passcode(db: Database) {
@@ -103,6 +104,7 @@ async fn a_companys_phone_can_be_reset_and_given_another_passcode(db: Database) 
     assert_eq!((&pending["enrollment"], &pending["access"]), (&json!("wipe_pending"), &json!("block")));
     assert_eq!(owned.obey_all().await, ["erase_device acknowledged"]);
     assert_eq!((owned.state(), &admin.device(&text(&device, "id")).await["enrollment"]), (State::Wiped, &json!("wiped")));
+    app.work().await;
 }
 
 async fn reset_passcode(app: &TestApp, device: &Value) -> enlist::service::Result<()> {
