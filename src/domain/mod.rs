@@ -8,6 +8,7 @@ pub mod compliance;
 pub mod device;
 pub mod enrollment;
 pub mod id;
+pub mod mail_access;
 pub mod networks;
 pub mod passcode;
 pub mod policy;

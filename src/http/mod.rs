@@ -10,6 +10,7 @@ pub mod extract;
 pub mod health;
 pub mod layer;
 pub mod limits;
+pub mod mail_gate;
 pub mod metrics;
 pub mod origin;
 pub mod page;
@@ -26,6 +27,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(web::resource("/metrics").get(health::show_metrics));
     // devices
     device::configure(config);
+    // mail servers
+    config.service(web::resource("/gate/v1/mail/dovecot").post(mail_gate::answer_dovecot));
     // programs
     api::configure(config);
     // administrators

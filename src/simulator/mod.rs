@@ -7,6 +7,7 @@
 //! - `model`, `passcode`, `device`, `obey`, `information`, `inventory`, `refusal`: what a device is and how it answers;
 //! - `message`, `iphone`, `ota`: one device, step by step; `fleet`: many of them, from the portal to the end.
 
+pub mod account;
 pub mod cms;
 pub mod device;
 pub mod error;

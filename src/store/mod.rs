@@ -33,6 +33,7 @@ pub mod imports;
 pub mod invitations;
 pub mod jobs;
 mod kept;
+pub mod mail_accounts;
 pub mod mails;
 pub mod migrate;
 pub mod page;

@@ -417,6 +417,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    mail_accounts (enrollment_id) {
+        enrollment_id -> Binary,
+        version -> Nullable<Text>,
+        rotation -> Integer,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        last_address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    mail_passwords (hash) {
+        hash -> Binary,
+        enrollment_id -> Binary,
+        command_id -> Binary,
+        login -> Text,
+        created_at -> BigInt,
+    }
+}
+
 diesel::joinable!(group_members -> groups (group_id));
 diesel::joinable!(group_members -> users (user_id));
 diesel::joinable!(policy_groups -> policies (policy_id));
@@ -439,6 +460,8 @@ diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(import_lines -> imports (import_id));
+diesel::joinable!(mail_accounts -> enrollments (enrollment_id));
+diesel::joinable!(mail_passwords -> enrollments (enrollment_id));
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
     authorities,
@@ -468,5 +491,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhooks,
     webhook_deliveries,
     imports,
-    import_lines
+    import_lines,
+    mail_accounts,
+    mail_passwords
 );

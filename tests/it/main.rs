@@ -26,6 +26,7 @@ mod doctor;
 mod harness;
 mod hostile;
 mod mail;
+mod mailgate;
 mod portal;
 mod push;
 mod scep;

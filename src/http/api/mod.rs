@@ -11,6 +11,7 @@ pub mod error;
 pub mod groups;
 pub mod imports;
 pub mod jobs;
+pub mod mail_access;
 pub mod mails;
 pub mod openapi;
 pub mod orders;
@@ -62,6 +63,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
             .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
+            .service(resource("/devices/{id}/mail").get(mail_access::get_device_mail))
+            .service(resource("/devices/{id}/mail-password").post(mail_access::renew_mail_password))
+            .service(resource("/mail-access").get(mail_access::get_mail_access).put(mail_access::replace_mail_access))
+            .service(resource("/mail-access/keys").post(mail_access::make_mail_keys))
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
             .service(

@@ -21,6 +21,7 @@ use crate::{
     http::{api::paging, extract::admin::Admin, problem::Problem, prose::sentence},
     service::{
         Error,
+        mail_profile::{self, DeviceMail},
         offers::{DeviceWithOffers, Offer},
     },
     store::{commands, page::PageRequest, policies, postures, timeline},
@@ -44,6 +45,7 @@ pub struct DevicePageQuery {
 fn done(word: &str) -> Option<&'static str> {
     Some(match word {
         "refresh" => "The device was asked for its facts. It answers when it next connects.",
+        "mail-password" => "A new mail password was ordered. The old one is void; the device gets the new one when it next connects.",
         "lock" => "The device will be locked when it next connects.",
         "clear-passcode" => "The passcode will be removed when the device next connects. Its policy then asks for a new one.",
         "retire" => "The device was let go. It has lost access, and removes what was installed from here when it next connects.",
@@ -130,6 +132,18 @@ struct DeviceView {
     older_events: Option<String>,
     actions: Vec<Action>,
     may_decide: bool,
+    mail: MailRow,
+}
+
+/// The managed mail account.
+#[derive(Debug, Serialize)]
+struct MailRow {
+    has_account: bool,
+    made: Option<When>,
+    used: Option<When>,
+    address: Option<String>,
+    user_name: Option<String>,
+    may_renew: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -144,6 +158,7 @@ struct Found {
     policy: Option<EffectivePolicy>,
     commands: crate::store::page::Page<commands::QueuedCommand>,
     events: crate::store::page::Page<timeline::DeviceEvent>,
+    mail: DeviceMail,
 }
 
 /// `GET /console/devices/{id}`
@@ -160,6 +175,7 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
                 policy: policies::for_user(conn, main.device.user_id)?,
                 commands: commands::list(conn, id, of_commands)?,
                 events: timeline::list(conn, id, of_events)?,
+                mail: mail_profile::of_device(conn, id)?,
                 main,
             })
         })
@@ -199,9 +215,21 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         events: found.events.items.into_iter().map(|event| event_row(event, now)).collect(),
         actions: actions(admin, &found.main),
         may_decide: admin.may(Permission::WipeSelectively),
+        mail: mail_row(admin, found.mail, now),
         email: found.main.email,
         owner: found.main.name,
     })
+}
+
+fn mail_row(admin: &Admin, mail: DeviceMail, now: Timestamp) -> MailRow {
+    MailRow {
+        has_account: mail.has_account,
+        made: When::some(mail.password_made_at, now),
+        used: When::some(mail.last_used_at, now),
+        address: mail.last_address,
+        user_name: mail.user_name,
+        may_renew: mail.has_account && admin.may(Permission::SupportDevices),
+    }
 }
 
 fn policy_rows(policy: Option<EffectivePolicy>) -> Vec<PolicyRow> {

@@ -82,6 +82,7 @@ const NAVIGATION: &[(&str, &[EntryText])] = &[
             ("/console/outbox", "Outbox", Permission::Read),
             ("/console/certificates", "Certificates", Permission::Read),
             ("/console/push", "Apple push", Permission::Read),
+            ("/console/mail", "Mail access", Permission::ManageSettings),
             ("/console/webhooks", "Webhooks", Permission::ManageSettings),
             ("/console/audit", "Audit log", Permission::ReadAudit),
             ("/console/tokens", "API tokens", Permission::ManageSettings),
