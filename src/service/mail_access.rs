@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{App, Error, Result, policy, secrets::Secret};
+use super::{App, Error, Result, rollout, secrets::Secret};
 use crate::{
     domain::{
         audit::Actor,
-        id::PolicyId,
         mail_access::{MailProtocol, MailReach, is_pattern},
         time::Timestamp,
     },
@@ -21,6 +20,7 @@ use crate::{
         self, Conn, Tx,
         audit::{self, Entry},
         mail_accounts,
+        rollouts::Scope,
     },
 };
 
@@ -271,7 +271,7 @@ impl App {
             }
             let detail = json!({ "before": before, "after": wanted, "doveadm_key": doveadm_key.is_some() });
             app.note_mail_access(tx, &actor, "mail_access.change", detail)?;
-            policy::enqueue_rollout(tx, None::<PolicyId>)
+            rollout::begin(tx, &app, &Scope::Everyone, "The settings of mail access were changed")
         })
         .await?;
         self.jobs_waiting.notify_one();
@@ -301,7 +301,7 @@ impl App {
             store::settings::upsert(tx, SECRETS, &kept, now)?;
             let passwords = mail_accounts::forget_all_passwords(tx)?;
             app.note_mail_access(tx, &actor, "mail_access.make_keys", json!({ "void_passwords": passwords }))?;
-            policy::enqueue_rollout(tx, None::<PolicyId>)?;
+            rollout::begin(tx, &app, &Scope::Everyone, "New keys for Dovecot were made")?;
             Ok(MadeKeys { configuration: keys.configuration(&secret.text) })
         })
         .await

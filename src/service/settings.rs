@@ -1,14 +1,17 @@
 //! What an administrator sets while the server runs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{App, Error, Result};
 use crate::{
-    domain::{audit::Actor, id::PolicyId, user::normalize_address},
+    domain::{audit::Actor, user::normalize_address},
     store::{
         self, Conn, Tx,
         audit::{self, Entry},
+        rollouts::Scope,
     },
 };
 
@@ -143,8 +146,8 @@ impl App {
     ///
     /// # Errors
     /// A value is not usable.
-    pub async fn change_settings(&self, actor: Actor, change: SettingsChange) -> Result<Settings> {
-        let (now, sender) = (self.now(), self.default_sender.clone());
+    pub async fn change_settings(self: &Arc<Self>, actor: Actor, change: SettingsChange) -> Result<Settings> {
+        let (app, now, sender) = (Arc::clone(self), self.now(), self.default_sender.clone());
         self.write(move |tx| {
             let before = read(tx, &sender)?;
             let mut after = before.clone();
@@ -158,7 +161,7 @@ impl App {
             )?;
             if after.organization != before.organization {
                 // The name is part of the passcode profile, so every device gets it anew.
-                super::policy::enqueue_rollout(tx, None::<PolicyId>)?;
+                super::rollout::begin(tx, &app, &Scope::Everyone, "The organization was renamed")?;
             }
             Ok(after)
         })
