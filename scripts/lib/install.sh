@@ -22,6 +22,7 @@ package_of() {
     chromium | npm) echo "$1" ;;
     chromedriver) echo chromium-driver ;;
     exim4) echo exim4-daemon-light ;;
+    dovecot) echo dovecot-imapd ;;
     faketime) echo faketime ;;
     systemd-analyze) echo systemd ;;
     zbarimg) echo zbar-tools ;;
@@ -40,6 +41,10 @@ has_command() {
             [ -x "$path" ] && return 0
         done
         return 1
+        ;;
+    dovecot)
+        # Without this part it serves nothing.
+        [ -x /usr/lib/dovecot/imap ]
         ;;
     libstrongswan-curl)
         # Not a command: without this plugin strongSwan's pki cannot fetch anything.

@@ -88,6 +88,38 @@ pub const PASSCODE: &[Rule] = &[
     ("pinHistory", Integer(1, 50), false),
     ("maxGracePeriod", Integer(0, i64::MAX), false),
 ];
+/// `com.apple.mail.managed`.
+pub const MAIL: &[Rule] = &[
+    ("EmailAccountDescription", Text, false),
+    ("EmailAccountName", Text, false),
+    ("EmailAccountType", OneOf(&["EmailTypeIMAP", "EmailTypePOP"]), true),
+    ("EmailAddress", Text, false),
+    ("IncomingMailServerAuthentication", OneOf(MAIL_AUTHENTICATION), true),
+    ("IncomingMailServerHostName", Text, true),
+    ("IncomingMailServerPortNumber", Integer(1, 65_535), false),
+    ("IncomingMailServerUseSSL", Boolean, false),
+    ("IncomingMailServerUsername", Text, false),
+    ("IncomingPassword", Text, false),
+    ("OutgoingPassword", Text, false),
+    ("OutgoingPasswordSameAsIncomingPassword", Boolean, false),
+    ("OutgoingMailServerAuthentication", OneOf(MAIL_AUTHENTICATION), true),
+    ("OutgoingMailServerHostName", Text, true),
+    ("OutgoingMailServerPortNumber", Integer(1, 65_535), false),
+    ("OutgoingMailServerUseSSL", Boolean, false),
+    ("OutgoingMailServerUsername", Text, false),
+    ("PreventMove", Boolean, false),
+];
+const MAIL_AUTHENTICATION: &[&str] = &["EmailAuthNone", "EmailAuthPassword", "EmailAuthCRAMMD5", "EmailAuthNTLM", "EmailAuthHTTPMD5"];
+/// `com.apple.eas.account`.
+pub const EXCHANGE: &[Rule] = &[
+    ("EmailAddress", Text, false),
+    ("Host", Text, false),
+    ("SSL", Boolean, false),
+    ("UserName", Text, false),
+    ("Password", Text, false),
+    ("OverridePreviousPassword", Boolean, false),
+    ("PreventMove", Boolean, false),
+];
 /// `EraseDevice.ReturnToService`.
 pub const RETURN_TO_SERVICE: &[Rule] = &[("Enabled", Boolean, true), ("WiFiProfileData", Data, false), ("MDMProfileData", Data, false)];
 
@@ -174,6 +206,8 @@ pub fn check_profile(xml: &[u8]) -> Vec<Dictionary> {
             "com.apple.mdm" => check(payload, &[COMMON, MANAGEMENT]),
             "com.apple.security.root" => check(payload, &[COMMON, ROOT]),
             "com.apple.mobiledevice.passwordpolicy" => check(payload, &[COMMON, PASSCODE]),
+            "com.apple.mail.managed" => check(payload, &[COMMON, MAIL]),
+            "com.apple.eas.account" => check(payload, &[COMMON, EXCHANGE]),
             "com.apple.security.scep" => {
                 check(payload, &[COMMON, SCEP]);
                 check(payload["PayloadContent"].as_dictionary().unwrap(), &[SCEP_CONTENT]);

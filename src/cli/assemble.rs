@@ -9,6 +9,7 @@ use crate::{
     apple::apns::{self, Apns, Endpoint},
     config::{Config, MailRoute, Webhooks},
     domain::time::Clock,
+    dovecot::Doveadm,
     mail::{Mailer, folder::Folder, route::RouteError, smtp::Smtp},
     pki::seal::SealKey,
     service::{self, App, Parts, authorities, settings::Settings},
@@ -45,6 +46,7 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         apns: apns(config)?,
         is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
         messenger: messenger(&config.webhooks)?,
+        doveadm: Doveadm::new()?,
         public_url: config.public_url.clone(),
         device_url: config.device_url.clone(),
     })))

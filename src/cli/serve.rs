@@ -101,6 +101,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     let runner = tokio::spawn(jobs::run(Arc::clone(&app), stopped.clone()));
     let pusher = tokio::spawn(jobs::push::run(Arc::clone(&app), stopped.clone()));
     let caller = tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped.clone()));
+    let kicker = tokio::spawn(jobs::kick::run(Arc::clone(&app), stopped.clone()));
     let writer = tokio::spawn(jobs::write_behind(Arc::clone(&app), stopped));
 
     let servers: Vec<Server> = [Some(public), device, metrics].into_iter().flatten().collect();
@@ -123,7 +124,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     }
     stop.send_replace(true);
     // A job that is at work ends by itself; if it takes too long its lease does.
-    let last = futures_util::future::join(runner, pusher);
+    let last = futures_util::future::join3(runner, pusher, kicker);
     if tokio::time::timeout(Duration::from_secs(LAST_SECONDS), last).await.is_err() {
         tracing::warn!("a job was still at work; it will be taken up again");
     }

@@ -68,6 +68,14 @@ pub enum Command {
     /// Renews the device's identity: the enrollment profile once more, made when the command is handed out, because the right to a
     /// certificate that it carries lives for minutes only.
     RenewIdentity,
+    /// Installs the managed mail account: the profile is made when the command is handed out, with a password that is drawn then and
+    /// kept nowhere.
+    InstallMailProfile {
+        /// `PayloadUUID` of the profile.
+        version: String,
+    },
+    /// Removes the managed mail account.
+    RemoveMailProfile,
     /// Apple `DeclarativeManagement`: asks the device to synchronize its declarations.
     DeclarativeManagement,
     /// Android: take over the policy of this version.
@@ -179,6 +187,8 @@ impl Command {
             Self::Restrictions { .. } => "restrictions",
             Self::Settings { .. } => "settings",
             Self::RenewIdentity => "renew_identity",
+            Self::InstallMailProfile { .. } => "install_mail_profile",
+            Self::RemoveMailProfile => "remove_mail_profile",
             Self::DeclarativeManagement => "declarative_management",
             Self::ApplyPolicy { .. } => "apply_policy",
             Self::ReportPosture => "report_posture",
@@ -195,6 +205,8 @@ impl Command {
             Self::InstallProfile { .. }
             | Self::RemoveProfile { .. }
             | Self::RenewIdentity
+            | Self::InstallMailProfile { .. }
+            | Self::RemoveMailProfile
             | Self::ApplyPolicy { .. }
             | Self::RemoveWorkData => AccessRights::MANAGE_PROFILES,
             Self::ProfileList { .. } | Self::CertificateList { .. } => AccessRights::INSPECT_PROFILES,

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod health;
 pub mod layer;
 pub mod limits;
+pub mod mail_gate;
 pub mod metrics;
 pub mod origin;
 pub mod page;
@@ -30,6 +31,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     gate::configure(config);
     // devices
     device::configure(config);
+    // mail servers
+    config.service(web::resource("/gate/v1/mail/dovecot").post(mail_gate::answer_dovecot));
     // programs
     api::configure(config);
     // administrators

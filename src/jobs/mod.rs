@@ -1,10 +1,12 @@
-//! What happens after a commit: takes jobs from the table, one after the other, and does them. Pushes have a runner of their own.
+//! What happens after a commit: takes jobs from the table, one after the other, and does them. Pushes have a runner of their
+//! own, and so has ending sessions, which must not wait behind anything.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use tokio::{sync::watch, time::Instant};
 
+pub mod kick;
 mod mail;
 pub mod push;
 mod webhook;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, comply, queue, settings, signers::Fingerprint};
+use super::{App, Error, Result, comply, mail_profile, queue, settings, signers::Fingerprint};
 use crate::{
     apple::{
         channel::Channel,
@@ -406,10 +406,11 @@ pub(super) fn end_earlier(tx: &mut Tx<'_>, present: &Enrollment, device: &mut De
     Ok(timeline::record(tx, device.id, now, "wipe_overtaken", text, cause)?)
 }
 
-/// Ends an enrollment: its commands are withdrawn and its certificates revoked.
+/// Ends an enrollment: its commands are withdrawn, its certificates revoked and its mail passwords void.
 pub(super) fn end_enrollment(tx: &mut Tx<'_>, enrollment: &mut Enrollment, cause: &str, revocation: &str, now: Timestamp) -> Result<()> {
     commands::cancel_all(tx, enrollment.id, cause, now)?;
     certificates::revoke_of_enrollment(tx, enrollment.id, None, revocation, now)?;
+    mail_profile::cut_off(tx, enrollment.id)?;
     enrollment.state = Stage::Ended;
     enrollment.ended_at = Some(now);
     enrollment.end_cause = Some(cause.to_owned());

@@ -70,14 +70,18 @@ impl App {
         .await
     }
 
-    /// The enrollment profile and the passcode profile are the server's own: removing one would end the management, or undo a
+    /// The profiles of enrollment, passcode and mail are the server's own: removing one would end the management, or undo a
     /// policy, past every safeguard.
     fn leaves_own_profiles(&self, command: &Command) -> Result<()> {
         let (Command::InstallProfile { identifier, .. } | Command::RemoveProfile { identifier }) = command else { return Ok(()) };
-        let own = [profile::enrollment::identifier(&self.reverse_dns), profile::passcode::identifier(&self.reverse_dns)];
+        let own = [
+            profile::enrollment::identifier(&self.reverse_dns),
+            profile::passcode::identifier(&self.reverse_dns),
+            profile::mail::identifier(&self.reverse_dns),
+        ];
         if own.contains(identifier) {
             return Err(Error::Conflict(
-                "this profile is managed by the server itself: change the policy, or wipe or retire the device".into(),
+                "this profile is managed by the server itself: change the policy or the settings of mail access, or wipe or retire the device".into(),
             ));
         }
         Ok(())

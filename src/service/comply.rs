@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
 
-use super::{App, Error, Result, queue, settings};
+use super::{App, Error, Result, mail_sessions, queue, settings};
 use crate::{
     android,
     apple::profile::{self, Profile},
@@ -159,7 +159,10 @@ impl App {
     pub(super) fn judge_and_follow(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
         self.judge(tx, known, cause)?;
         match known.enrollment.as_ref().map(|enrollment| enrollment.backend) {
-            Some(Backend::Apple) => self.keep_passcode_profile(tx, known),
+            Some(Backend::Apple) => {
+                self.keep_passcode_profile(tx, known)?;
+                self.keep_mail_profile(tx, known)
+            }
             Some(Backend::Agent | Backend::Headwind) => self.keep_policy_version(tx, known),
             Some(Backend::Certificate | Backend::Browser) | None => Ok(()),
         }
@@ -202,6 +205,12 @@ impl App {
             let change = json!({ "before": access_before, "after": access, "cause": cause });
             self.announce(tx, EventKind::AccessChanged, device, change)?;
         }
+        if access_before == Decision::Allow
+            && access != Decision::Allow
+            && let Some(enrollment) = &known.enrollment
+        {
+            mail_sessions::end(tx, enrollment.id)?;
+        }
         Ok(())
     }
 
@@ -216,7 +225,7 @@ impl App {
         let command = match &known.passcode {
             Some(wanted) => {
                 let is_queued = enrollment.passcode_profile.as_deref() == Some(wanted.uuid.as_str());
-                if is_queued && !is_lost(tx, enrollment, &known.posture, &identifier, self.now())? {
+                if is_queued && !is_lost(tx, enrollment, &known.posture, (&identifier, "install_profile"), self.now())? {
                     return Ok(());
                 }
                 Command::InstallProfile { identifier, profile: self.signed(wanted)?.to_vec() }
@@ -300,14 +309,20 @@ impl App {
     }
 }
 
-/// Whether the device has reported that it lacks a profile which it was given.
-fn is_lost(tx: &mut Tx<'_>, enrollment: &Enrollment, posture: &Posture, identifier: &str, now: Timestamp) -> Result<bool> {
+/// Whether the device has reported that it lacks a profile which it was given by a command of this kind.
+pub(super) fn is_lost(
+    tx: &mut Tx<'_>,
+    enrollment: &Enrollment,
+    posture: &Posture,
+    (identifier, kind): (&str, &str),
+    now: Timestamp,
+) -> Result<bool> {
     if posture.managed_profiles.is_none() || posture.managed_profile(identifier).is_some() {
         return Ok(false);
     }
     // A device that takes a profile and never shows it would otherwise be given it for ever, in one session.
-    let is_recent = commands::was_finished_since(tx, enrollment.id, Purpose::Policy, "install_profile", now.plus_seconds(-3600))?;
-    Ok(!is_recent && !commands::is_waiting(tx, enrollment.id, Purpose::Policy, "install_profile")?)
+    let is_recent = commands::was_finished_since(tx, enrollment.id, Purpose::Policy, kind, now.plus_seconds(-3600))?;
+    Ok(!is_recent && !commands::is_waiting(tx, enrollment.id, Purpose::Policy, kind)?)
 }
 
 const fn describe(status: Status) -> &'static str {

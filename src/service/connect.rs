@@ -7,7 +7,7 @@ use super::{
     App, Error, Result,
     check_in::{admit, end_enrollment},
     comply::{self, Known},
-    queue,
+    mail_profile, queue,
     signers::Fingerprint,
 };
 use crate::{
@@ -137,6 +137,10 @@ impl App {
     ) -> Result<bool> {
         let is_done = state == CommandState::Acknowledged;
         match command.purpose {
+            Purpose::Policy if mail_profile::is_about_mail(&command.kind) => {
+                self.follow_mail(tx, session.enrollment_id, device, command, state)?;
+                Ok(false)
+            }
             Purpose::Policy if is_done && command.kind == "install_profile" => {
                 let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
                 self.doubt_passcode(tx, device)?;
@@ -209,7 +213,7 @@ impl App {
     }
 
     fn encode(&self, tx: &mut Tx<'_>, session: &Session, device: DeviceId, queued: &QueuedCommand) -> Result<Option<Vec<u8>>> {
-        let (command, token) = self.completed(tx, session, queued.command()?)?;
+        let (command, token) = self.completed(tx, session, device, queued)?;
         match apple::command::encode(&queued.id.to_string().to_uppercase(), &command, token.as_deref()) {
             Ok(bytes) => Ok(self.note_sent(tx, device, queued)?.then_some(bytes)),
             Err(error) => self.give_up(tx, device, queued, &error.to_string()).map(|()| None),
@@ -234,17 +238,31 @@ impl App {
         self.note_failure(tx, device, queued, Some(&why))
     }
 
-    /// Adds what is never kept in the queue: the unlock token, and the enrollment profile with a fresh right to a certificate.
-    fn completed(&self, tx: &mut Tx<'_>, session: &Session, command: Command) -> Result<(Command, Option<Vec<u8>>)> {
-        if !matches!(command, Command::ClearPasscode | Command::RenewIdentity) {
+    /// Adds what is never kept in the queue: the unlock token, the enrollment profile with a fresh right to a certificate, and the
+    /// mail profile with a fresh password.
+    fn completed(
+        &self,
+        tx: &mut Tx<'_>,
+        session: &Session,
+        device: DeviceId,
+        queued: &QueuedCommand,
+    ) -> Result<(Command, Option<Vec<u8>>)> {
+        let command = queued.command()?;
+        let is_made_now = matches!(command, Command::ClearPasscode | Command::RenewIdentity | Command::InstallMailProfile { .. });
+        if command == Command::RemoveMailProfile {
+            return Ok((self.mail_removal(), None));
+        } else if !is_made_now {
             return Ok((command, None));
         }
         let enrollment = enrollments::find(tx, session.enrollment_id)?.ok_or(Error::NotFound("enrollment"))?;
-        if command == Command::ClearPasscode {
-            return Ok((command, self.unlock_token(&enrollment)?));
+        match command {
+            Command::ClearPasscode => Ok((command, self.unlock_token(&enrollment)?)),
+            Command::InstallMailProfile { .. } => Ok((self.filled_mail(tx, device, &enrollment, queued)?, None)),
+            _ => {
+                let identifier = apple::profile::enrollment::identifier(&self.reverse_dns);
+                Ok((Command::InstallProfile { identifier, profile: self.renewed_profile(tx, &enrollment)? }, None))
+            }
         }
-        let identifier = apple::profile::enrollment::identifier(&self.reverse_dns);
-        Ok((Command::InstallProfile { identifier, profile: self.renewed_profile(tx, &enrollment)? }, None))
     }
 
     /// Asks devices that were silent for a while how they are; gives how many there were.

@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicI64},
 };
 
 use lru::LruCache;
@@ -33,6 +33,10 @@ pub mod import;
 pub mod invite;
 mod ladder;
 mod limit;
+pub mod mail_access;
+pub mod mail_gate;
+pub mod mail_profile;
+pub mod mail_sessions;
 pub mod offers;
 pub mod ota;
 pub mod outbox;
@@ -69,6 +73,7 @@ pub use error::{Error, Result};
 use crate::{
     apple::apns::Apns,
     domain::time::{Clock, Timestamp},
+    dovecot::Doveadm,
     mail::Mailer,
     pki::seal::SealKey,
     store::{self, Conn, Store, Tx},
@@ -86,6 +91,9 @@ pub struct App {
     /// Mail goes into a folder, from where nobody sends it on.
     is_mail_kept_as_files: bool,
     messenger: Messenger,
+    doveadm: Doveadm,
+    /// When Dovecot was last noted to have told of a login, in milliseconds.
+    mail_noted_at: AtomicI64,
     /// How the world calls this server; no slash at the end.
     public_url: String,
     /// Where mails come from while nobody has set it.
@@ -129,6 +137,8 @@ pub struct Parts {
     pub is_mail_kept_as_files: bool,
     /// Who tells other systems of events.
     pub messenger: Messenger,
+    /// Who ends sessions at Dovecot.
+    pub doveadm: Doveadm,
     /// How the world calls this server; no slash at the end.
     pub public_url: String,
     /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
@@ -150,6 +160,8 @@ impl App {
             pusher: push::Pusher::new(parts.apns),
             is_mail_kept_as_files: parts.is_mail_kept_as_files,
             messenger: parts.messenger,
+            doveadm: parts.doveadm,
+            mail_noted_at: AtomicI64::new(0),
             public_url: parts.public_url,
             default_sender: format!("enlist@{host}"),
             reverse_dns: crate::apple::profile::reverse_dns(&host),

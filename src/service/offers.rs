@@ -151,6 +151,10 @@ fn request_of(queued: &commands::QueuedCommand) -> Result<String> {
         Command::ResetPasscode { .. } => return Ok("reset_passcode: the new passcode is not shown.".into()),
         Command::RemoveWorkData => return Ok("remove_work_data".into()),
         Command::RenewIdentity => return Ok("A new enrollment profile, which is made when the device fetches it.".into()),
+        Command::InstallMailProfile { .. } => {
+            return Ok("The managed mail account, whose password is drawn when the device fetches it and is kept nowhere.".into());
+        }
+        Command::RemoveMailProfile => return Ok("RemoveProfile: the managed mail account.".into()),
         other => other,
     };
     let encoded = crate::apple::command::encode(&queued.id.to_string().to_uppercase(), &command, Some(HIDDEN));

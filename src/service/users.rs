@@ -142,9 +142,11 @@ impl App {
             {
                 sessions::end_of_user(tx, id, None)?;
             }
-            if user.state != before.state {
+            // The address may be the user name of a managed mail account.
+            if user.state != before.state || user.email != before.email {
+                let cause = if user.state == before.state { "the user's address" } else { "the user's state" };
                 for device in devices::of_user(tx, id)? {
-                    app.reconcile_device(tx, device.id, "the user's state")?;
+                    app.reconcile_device(tx, device.id, cause)?;
                 }
             }
             let detail = json!({

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, queue, settings};
+use super::{App, Error, Result, mail_profile, queue, settings};
 use crate::{
     apple::profile,
     domain::{
@@ -23,7 +23,7 @@ use crate::{
         commands::{self, QueuedCommand},
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        postures, timeline, users,
+        mail_accounts, postures, timeline, users,
     },
 };
 
@@ -76,7 +76,8 @@ impl App {
         device.state = state;
         device.refresh_at = None;
         devices::update(tx, device)?;
-        self.reconcile_device(tx, device.id, "administrator")
+        self.reconcile_device(tx, device.id, "administrator")?;
+        mail_profile::cut_off(tx, enrollment.id)
     }
 
     fn queue_wipe(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device: &Device, order: &WipeOrder) -> Result<QueuedCommand> {
@@ -117,7 +118,7 @@ impl App {
         )
     }
 
-    /// The profiles that the server has installed: those that the device reported, and the one that was queued last.
+    /// The profiles that the server has installed: those that the device reported, and those that were queued.
     fn managed_profiles(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device: &Device) -> Result<Vec<String>> {
         let posture = postures::get(tx, device.id)?;
         let mut identifiers: Vec<String> =
@@ -125,6 +126,10 @@ impl App {
         let passcode = profile::passcode::identifier(&self.reverse_dns);
         if enrollment.passcode_profile.is_some() && !identifiers.contains(&passcode) {
             identifiers.push(passcode);
+        }
+        let mail = profile::mail::identifier(&self.reverse_dns);
+        if mail_accounts::find(tx, enrollment.id)?.is_some() && !identifiers.contains(&mail) {
+            identifiers.push(mail);
         }
         Ok(identifiers)
     }

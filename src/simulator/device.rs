@@ -6,6 +6,7 @@ use openssl::{rand::rand_bytes, x509::X509};
 use plist::{Dictionary, Value};
 
 use crate::simulator::{
+    account::MailAccount,
     error::{Result, crypto},
     model::Model,
     passcode::Passcode,
@@ -133,6 +134,12 @@ impl Device {
     #[must_use]
     pub fn profiles(&self) -> Vec<&str> {
         self.profiles.iter().map(|installed| installed.profile.identifier.as_str()).collect()
+    }
+
+    /// The mail accounts that management has installed, with their passwords: what the mail app knows.
+    #[must_use]
+    pub fn mail_accounts(&self) -> Vec<MailAccount> {
+        self.profiles.iter().flat_map(|installed| installed.profile.payloads.iter().filter_map(MailAccount::read)).collect()
     }
 
     /// The SCEP payload of the enrollment profile as it was last installed.

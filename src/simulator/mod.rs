@@ -9,6 +9,7 @@
 //! - `browser`: a browser that is enrolled itself, keeps or drops its cookie, and follows links.
 //! - `android`: Android devices.
 
+pub mod account;
 pub mod android;
 pub mod browser;
 pub mod cms;

@@ -584,6 +584,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    mail_accounts (enrollment_id) {
+        enrollment_id -> Binary,
+        version -> Nullable<Text>,
+        rotation -> Integer,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        last_address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    mail_passwords (hash) {
+        hash -> Binary,
+        enrollment_id -> Binary,
+        command_id -> Binary,
+        login -> Text,
+        created_at -> BigInt,
+    }
+}
+
 diesel::joinable!(access_excluded_groups -> groups (group_id));
 diesel::joinable!(access_exceptions -> devices (device_id));
 diesel::joinable!(group_members -> groups (group_id));
@@ -615,6 +636,8 @@ diesel::joinable!(launcher_numbers -> launchers (enrollment_id));
 diesel::joinable!(launchers -> enrollments (enrollment_id));
 diesel::joinable!(activation_files -> enrollments (enrollment_id));
 diesel::joinable!(activation_files -> visits (visit_id));
+diesel::joinable!(mail_accounts -> enrollments (enrollment_id));
+diesel::joinable!(mail_passwords -> enrollments (enrollment_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
@@ -658,5 +681,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     launcher_pieces,
     launchers,
     launcher_numbers,
-    activation_files
+    activation_files,
+    mail_accounts,
+    mail_passwords
 );

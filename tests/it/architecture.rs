@@ -15,11 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("android", &["domain", "pki"]),
     ("directory", &["domain"]),
     ("login", &["domain"]),
+    ("dovecot", &["domain"]),
     ("mail", &["domain"]),
     ("webhook", &["domain"]),
     // Its one foreign word is the form of a database address.
     ("config", &["domain", "store"]),
-    ("service", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "webhook"]),
+    ("service", &["domain", "store", "pki", "apple", "android", "directory", "login", "dovecot", "mail", "webhook"]),
     ("jobs", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
     ("http", &["domain", "store", "pki", "apple", "android", "directory", "login", "mail", "service"]),
     (
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "android",
             "directory",
             "login",
+            "dovecot",
             "mail",
             "webhook",
             "service",

@@ -28,6 +28,7 @@ mod gate;
 mod harness;
 mod hostile;
 mod mail;
+mod mailgate;
 mod portal;
 mod push;
 mod scep;

@@ -17,8 +17,8 @@ pub enum EncodeError {
     /// It is a command for another platform.
     #[error("Apple devices know no such command")]
     NotApple,
-    /// [`Command::RenewIdentity`] stands for a profile that only the services can make.
-    #[error("the renewed enrollment profile has to be made first")]
+    /// The command stands for a profile that only the services can make, and they did not.
+    #[error("the profile that it stands for was not made")]
     NotMade,
     /// The stored property list of a raw command cannot be read.
     #[error("read the raw command")]
@@ -98,7 +98,7 @@ fn body(command: &Command, unlock_token: Option<&[u8]>) -> Result<Dictionary, En
         Command::EraseDevice(options) => erase(options),
         Command::Restrictions { profile_restrictions } => request("Restrictions").with("ProfileRestrictions", *profile_restrictions),
         Command::Settings { settings } => request("Settings").with("Settings", Value::Array(settings.iter().map(setting).collect())),
-        Command::RenewIdentity => return Err(EncodeError::NotMade),
+        Command::RenewIdentity | Command::InstallMailProfile { .. } | Command::RemoveMailProfile => return Err(EncodeError::NotMade),
         Command::ApplyPolicy { .. } | Command::ReportPosture | Command::ResetPasscode { .. } | Command::RemoveWorkData => {
             return Err(EncodeError::NotApple);
         }

@@ -2,6 +2,7 @@
 //! the certificate authority's part.
 
 pub mod enrollment;
+pub mod mail;
 pub mod ota;
 pub mod passcode;
 pub mod scep;

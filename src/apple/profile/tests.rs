@@ -1,4 +1,12 @@
-use super::{super::schema, enrollment::EnrollmentProfile, enrollment::Mode, ota::ProfileService, scep::Scep, *};
+use super::{
+    super::schema,
+    enrollment::EnrollmentProfile,
+    enrollment::Mode,
+    mail::{MailAccount, Server},
+    ota::ProfileService,
+    scep::Scep,
+    *,
+};
 use crate::domain::{device::Ownership, passcode::PasscodePolicy, rights::AccessRights};
 
 const AWKWARD: &str = "M\u{fc}ller & S\u{f6}hne <GmbH> ]]> \u{1f4f1}";
@@ -192,4 +200,27 @@ fn the_attributes_of_a_device_are_read() {
     assert_eq!(attributes.serial, None);
     assert!(ota::decode(b"<plist><dict><key>CHALLENGE</key><true/></dict></plist>").is_err());
     assert!(ota::decode(b"<plist><dict><key>UDID</key><integer>1</integer></dict></plist>").is_err());
+}
+
+fn mail(server: Server) -> MailAccount {
+    MailAccount { name: AWKWARD.into(), email: "ada@example.com".into(), user_name: "ada".into(), server, edition: "1.0".into() }
+}
+
+#[test]
+fn a_mail_profile_is_one_that_apple_accepts_and_its_uuid_tells_nothing_of_the_password() {
+    let imap = mail(Server::Imap { incoming: ("imap.example.com".into(), 993), outgoing: ("smtp.example.com".into(), 587) });
+    let exchange = mail(Server::Exchange { host: "eas.example.com".into() });
+    for (account, kind, keys) in [
+        (&imap, "com.apple.mail.managed", &["IncomingPassword", "OutgoingPassword"][..]),
+        (&exchange, "com.apple.eas.account", &["Password"][..]),
+    ] {
+        let made = account.profile("com.example", AWKWARD, Some("secret")).unwrap();
+        let found = payload(&made, kind).unwrap();
+        assert!(keys.iter().all(|key| found[*key].as_string() == Some("secret")), "{kind}");
+        let empty = account.profile("com.example", AWKWARD, None).unwrap();
+        assert!(!String::from_utf8(empty.xml).unwrap().contains("secret"));
+        assert_eq!((empty.uuid, empty.identifier.as_str()), (made.uuid.clone(), "com.example.mail"));
+        let renewed = MailAccount { edition: "1.1".into(), ..account.clone() };
+        assert_ne!(renewed.profile("com.example", AWKWARD, None).unwrap().uuid, made.uuid);
+    }
 }

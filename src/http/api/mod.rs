@@ -13,6 +13,7 @@ pub mod groups;
 pub mod imports;
 pub mod jobs;
 pub mod launcher;
+pub mod mail_access;
 pub mod mails;
 pub mod openapi;
 pub mod orders;
@@ -78,6 +79,10 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
             .service(resource("/reports/saved").get(saved_reports::list_saved_reports).post(saved_reports::save_report))
             .service(resource("/reports/saved/{id}").delete(saved_reports::delete_saved_report))
+            .service(resource("/devices/{id}/mail").get(mail_access::get_device_mail))
+            .service(resource("/devices/{id}/mail-password").post(mail_access::renew_mail_password))
+            .service(resource("/mail-access").get(mail_access::get_mail_access).put(mail_access::replace_mail_access))
+            .service(resource("/mail-access/keys").post(mail_access::make_mail_keys))
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
             .service(

@@ -12,8 +12,8 @@ use utoipa::{
 use crate::{android::message::CommandPayload, http::device::agent};
 
 use super::{
-    access, approvals, audit, devices, groups, imports, jobs, launcher, mails, orders, policies, preview, push_certificate, reports,
-    rollouts, saved_reports, settings, users, webhooks,
+    access, approvals, audit, devices, groups, imports, jobs, launcher, mail_access, mails, orders, policies, preview, push_certificate,
+    reports, rollouts, saved_reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -34,6 +34,8 @@ use super::{
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
         mails::list_mails, mails::get_mail, mails::retry_mail, mails::retry_failed_mails, mails::send_test_mail,
         jobs::list_jobs, jobs::retry_job,
+        mail_access::get_mail_access, mail_access::replace_mail_access, mail_access::make_mail_keys,
+        mail_access::get_device_mail, mail_access::renew_mail_password,
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
         webhooks::test_webhook, webhooks::list_deliveries,
         orders::order_command, approvals::approve_command, approvals::cancel_command,

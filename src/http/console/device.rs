@@ -28,6 +28,7 @@ use crate::{
     service::{
         Error,
         explain::{Because, ExplainOrder, Explanation, explain},
+        mail_profile::{self, DeviceMail},
         offers::DeviceWithOffers,
     },
     store::{
@@ -59,6 +60,7 @@ fn done(word: &str, backend: Backend) -> Option<&'static str> {
             "The device was let go. It has lost access; nothing on it was changed, because nothing on it obeys."
         }
         "refresh" => "The device was asked for its facts. It answers when it next connects.",
+        "mail-password" => "A new mail password was ordered. The old one is void; the device gets the new one when it next connects.",
         "lock" => "The device will be locked when it next connects.",
         "unlock" => "The lock was taken away. The device opens when it next connects.",
         "clear-passcode" => "The passcode will be removed when the device next connects. Its policy then asks for a new one.",
@@ -143,6 +145,18 @@ struct DeviceView {
     older_events: Option<String>,
     actions: Vec<Action>,
     may_decide: bool,
+    mail: MailRow,
+}
+
+/// The managed mail account.
+#[derive(Debug, Serialize)]
+struct MailRow {
+    has_account: bool,
+    made: Option<When>,
+    used: Option<When>,
+    address: Option<String>,
+    user_name: Option<String>,
+    may_renew: bool,
 }
 
 /// One question of the access rules.
@@ -161,6 +175,7 @@ struct Found {
     exception: Option<ExceptionRow>,
     commands: crate::store::page::Page<commands::QueuedCommand>,
     events: crate::store::page::Page<timeline::DeviceEvent>,
+    mail: DeviceMail,
 }
 
 /// `GET /console/devices/{id}`
@@ -180,6 +195,7 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
                 exception: access::exception(conn, id)?,
                 commands: commands::list(conn, id, of_commands)?,
                 events: timeline::list(conn, id, of_events)?,
+                mail: mail_profile::of_device(conn, id)?,
                 main,
             })
         })
@@ -225,6 +241,7 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         events: found.events.items.into_iter().map(|event| event_row(event, now)).collect(),
         actions: actions(admin, &found.main),
         may_decide: admin.may(Permission::WipeSelectively),
+        mail: mail_row(admin, found.mail, now),
         email: found.main.email,
         owner: found.main.name,
     })
@@ -236,6 +253,17 @@ fn management(found: &DeviceWithOffers) -> String {
     match found.mode() {
         Some(mode) => format!("{backend}, which manages {}", show::mode(mode)),
         None => backend.to_owned(),
+    }
+}
+
+fn mail_row(admin: &Admin, mail: DeviceMail, now: Timestamp) -> MailRow {
+    MailRow {
+        has_account: mail.has_account,
+        made: When::some(mail.password_made_at, now),
+        used: When::some(mail.last_used_at, now),
+        address: mail.last_address,
+        user_name: mail.user_name,
+        may_renew: mail.has_account && admin.may(Permission::SupportDevices),
     }
 }
 

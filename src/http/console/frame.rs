@@ -92,6 +92,7 @@ const NAVIGATION: &[(&str, &[EntryText])] = &[
             ("/console/certificates", "Certificates", Permission::Read),
             ("/console/push", "Apple push", Permission::Read),
             ("/console/android/launcher", "Android launcher", Permission::Read),
+            ("/console/mail", "Mail access", Permission::ManageSettings),
             ("/console/webhooks", "Webhooks", Permission::ManageSettings),
             ("/console/audit", "Audit log", Permission::ReadAudit),
             ("/console/tokens", "API tokens", Permission::ManageSettings),

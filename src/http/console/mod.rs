@@ -36,6 +36,7 @@ mod group;
 mod groups;
 mod import;
 mod launcher;
+mod mail;
 mod orders;
 mod outbox;
 mod overview;
@@ -116,6 +117,7 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/devices/{id}/clear-passcode", SupportDevices, SupportDevices, |at| {
         sent(seen(at, orders::get_clear_passcode), orders::post_clear_passcode)
     }),
+    send("/console/devices/{id}/mail-password", SupportDevices, |at| sent(at, mail::post_password)),
     both("/console/devices/{id}/retire", WipeSelectively, WipeSelectively, |at| sent(seen(at, orders::get_retire), orders::post_retire)),
     both("/console/devices/{id}/wipe/selective", WipeSelectively, WipeSelectively, |at| {
         sent(seen(at, orders::get_selective_wipe), orders::post_selective_wipe)
@@ -167,6 +169,8 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/webhooks/{id}", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_webhook), webhooks::post_webhook)),
     send("/console/webhooks/{id}/test", ManageSettings, |at| sent(at, webhooks::post_test)),
     both("/console/webhooks/{id}/delete", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_delete), webhooks::post_delete)),
+    both("/console/mail", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_mail), mail::post_mail)),
+    both("/console/mail/keys", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_keys), mail::post_keys)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
     look("/console/push", Read, |at| seen(at, push::get_push)),
     send("/console/push/request", ManageSettings, |at| sent(at, push::post_request)),

@@ -51,7 +51,8 @@ impl FromRequest for Caller {
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750).
-fn bearer_token(request: &HttpRequest) -> Option<String> {
+#[must_use]
+pub fn bearer_token(request: &HttpRequest) -> Option<String> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let value = values.next()?.to_str().ok()?;
     if values.next().is_some() {

@@ -181,7 +181,10 @@ impl TestApp {
 
     /// Does everything that is due now: jobs, and what is written behind.
     pub async fn work(&self) {
-        while jobs::work_once(&self.app).await.unwrap() || jobs::push::work_once(&self.app).await.unwrap() {}
+        while jobs::work_once(&self.app).await.unwrap()
+            || jobs::push::work_once(&self.app).await.unwrap()
+            || jobs::kick::work_once(&self.app).await.unwrap()
+        {}
         self.app.flush_seen().await.unwrap();
     }
 

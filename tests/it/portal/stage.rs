@@ -26,6 +26,7 @@ use enlist::{
         networks::Networks,
         time::{Clock, Timestamp},
     },
+    dovecot::Doveadm,
     http::portal::limit::Limiter,
     mail::folder::Folder,
     pki::seal::SealKey,
@@ -88,6 +89,7 @@ impl Stage {
             apns: Apns::new(Endpoint::new("https://localhost:9", Vec::new()).unwrap(), apns::PATIENCE),
             is_mail_kept_as_files: true,
             messenger: Messenger::new(&Networks::default(), None).unwrap(),
+            doveadm: Doveadm::new().unwrap(),
             public_url: public_url.to_owned(),
             device_url: None,
         }));

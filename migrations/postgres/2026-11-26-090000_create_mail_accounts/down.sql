@@ -1,0 +1,2 @@
+DROP TABLE mail_passwords;
+DROP TABLE mail_accounts;
