@@ -23,7 +23,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         default: None,
         help: "sqlite:<path> or postgres://user:password@host/name [default: sqlite:<data-dir>/enlist.db]",
     },
-    OptionSpec { name: "database-connections", default: Some("16"), help: "Most connections to PostgreSQL" },
+    OptionSpec { name: "database-connections", default: Some("16"), help: "Most connections to PostgreSQL; the gate has two more" },
     OptionSpec {
         name: "secret-key-file",
         default: None,

@@ -97,7 +97,7 @@ fn complete(conn: &mut Conn, devices: Vec<Device>) -> Result<Vec<Standing>, Erro
         let posture = facts.remove(&device.id).map_or_else(|| Ok(Posture::default()), |text| parse("a posture", &text))?;
         let enrollment = device.enrollment_id.and_then(|id| enrollments.remove(&id));
         let (groups, exception) = (groups.get(&device.user_id).cloned().unwrap_or_default(), exceptions.remove(&device.id));
-        Ok(Standing { email, user, groups, enrollment, posture, exception, device })
+        Ok(Standing { device, email, user, groups, enrollment, posture, exception })
     };
     devices.into_iter().map(standing).collect()
 }

@@ -202,6 +202,6 @@ fn judge(rules: &AccessRules, standing: &Arc<Standing>, asked: Asked<'_>, now: T
     }
 }
 
-fn program<'a>(asked: Asked<'a>) -> Option<&'a str> {
+fn program(asked: Asked<'_>) -> Option<&str> {
     asked.user_agent.map(|text| text.char_indices().nth(LONGEST_PROGRAM).map_or(text, |(end, _)| text.get(..end).unwrap_or(text)))
 }
