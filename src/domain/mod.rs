@@ -9,6 +9,7 @@ pub mod compliance;
 pub mod device;
 pub mod enrollment;
 pub mod id;
+pub mod link;
 pub mod networks;
 pub mod passcode;
 pub mod policy;

@@ -27,6 +27,7 @@ pub mod identify;
 pub mod import;
 pub mod invite;
 mod limit;
+pub mod links;
 pub mod offers;
 pub mod ota;
 pub mod outbox;

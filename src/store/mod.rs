@@ -34,6 +34,7 @@ pub mod imports;
 pub mod invitations;
 pub mod jobs;
 mod kept;
+pub mod links;
 pub mod mails;
 pub mod migrate;
 pub mod page;

@@ -218,6 +218,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    protected_links (id) {
+        id -> Binary,
+        target -> Text,
+        note -> Text,
+        recipient -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        withdrawn_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    link_events (id) {
+        id -> Binary,
+        link_id -> Binary,
+        user_id -> Binary,
+        device_id -> Nullable<Binary>,
+        at -> BigInt,
+        kind -> Text,
+    }
+}
+
+diesel::table! {
     codes (id) {
         id -> Binary,
         visit_id -> Binary,
@@ -442,6 +466,9 @@ diesel::joinable!(visits -> invitations (invitation_id));
 diesel::joinable!(visits -> users (user_id));
 diesel::joinable!(visits -> enrollments (enrollment_id));
 diesel::joinable!(browsers -> enrollments (enrollment_id));
+diesel::joinable!(link_events -> protected_links (link_id));
+diesel::joinable!(link_events -> users (user_id));
+diesel::joinable!(link_events -> devices (device_id));
 diesel::joinable!(codes -> visits (visit_id));
 diesel::joinable!(challenges -> enrollments (enrollment_id));
 diesel::joinable!(certificates -> enrollments (enrollment_id));
@@ -469,6 +496,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitations,
     visits,
     browsers,
+    protected_links,
+    link_events,
     codes,
     challenges,
     certificates,

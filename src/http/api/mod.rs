@@ -11,6 +11,7 @@ pub mod error;
 pub mod groups;
 pub mod imports;
 pub mod jobs;
+pub mod links;
 pub mod mails;
 pub mod openapi;
 pub mod orders;
@@ -62,6 +63,15 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
             .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
+            .service(resource("/links").get(links::list_links).post(links::create_link))
+            .service(
+                resource("/links/bulk")
+                    .app_data(web::JsonConfig::default().limit(4 * 1024 * 1024).error_handler(error::json_error))
+                    .post(links::create_links),
+            )
+            .service(resource("/links/{id}").get(links::get_link))
+            .service(resource("/links/{id}/withdraw").post(links::withdraw_link))
+            .service(resource("/reports/links").get(links::link_report))
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
             .service(

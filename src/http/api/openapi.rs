@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use super::{
-    approvals, audit, devices, groups, imports, jobs, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
+    approvals, audit, devices, groups, imports, jobs, links, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -32,6 +32,7 @@ use super::{
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
         webhooks::test_webhook, webhooks::list_deliveries,
         orders::order_command, approvals::approve_command, approvals::cancel_command,
+        links::list_links, links::create_link, links::create_links, links::get_link, links::withdraw_link, links::link_report,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
         audit::list_audit, audit::verify_audit,

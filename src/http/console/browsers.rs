@@ -40,6 +40,8 @@ pub struct BrowsersForm {
     #[serde(default)]
     group: Vec<GroupId>,
     #[serde(default)]
+    domains: String,
+    #[serde(default)]
     apple: String,
     #[serde(default)]
     android: String,
@@ -76,6 +78,7 @@ impl From<&Settings> for BrowsersForm {
             days: settings.browser_enrollment_days.to_string(),
             awareness: ticked(settings.browser_enrollment_awareness),
             group: settings.browser_enrollment_groups.clone(),
+            domains: settings.browser_enrollment_domains.join(" "),
             apple: limit(settings.device_limits.apple),
             android: limit(settings.device_limits.android),
             browser: limit(settings.device_limits.browser),
@@ -95,6 +98,9 @@ impl BrowsersForm {
             browser_enrollment_days: Some(Written(self.days.trim().parse().ok())),
             browser_enrollment_awareness: Some(!self.awareness.is_empty()),
             browser_enrollment_groups: Some(self.group.clone()),
+            browser_enrollment_domains: Some(
+                self.domains.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()).map(str::to_lowercase).collect(),
+            ),
             device_limits: Some(DeviceLimits {
                 apple: limit(&self.apple)?,
                 android: limit(&self.android)?,
@@ -109,7 +115,8 @@ impl BrowsersForm {
 /// `GET /console/browsers`
 pub async fn get_browsers(admin: Admin, query: web::Query<BrowsersQuery>) -> Result<HttpResponse, Problem> {
     let settings = admin.app.settings().await?;
-    let done = (query.done == "saved").then_some("The settings were saved. They hold for browsers that are enrolled already from their next use on.");
+    let done = (query.done == "saved")
+        .then_some("The settings were saved. They hold for browsers that are enrolled already from their next use on.");
     let frame = frame(&admin).done(done);
     show(&admin, frame, StatusCode::OK, &BrowsersForm::from(&settings), Vec::new(), None).await
 }
@@ -143,6 +150,7 @@ async fn refuse(admin: &Admin, fields: &BrowsersForm, error: Error) -> Result<Ht
         "browser_enrollment_days" => "The number of days",
         "device_limits" => "The limits",
         "browser_enrollment_groups" => "The groups",
+        "browser_enrollment_domains" => "The domains",
         other => other,
     };
     let frame = frame(admin).refused(Some(sentence(&format!("{name} {why}"))));
@@ -163,14 +171,18 @@ async fn show(
     let limit = |name, label, value: &str| Field::number(name, label, value, (1, MOST_DEVICES)).hint("Empty for no limit.");
     let view = BrowsersView {
         switches: vec![
-            Field::tick("enabled", "Enroll browsers (authentication of people who follow protected links)", !form.enabled.is_empty())
-                .hint("Whoever follows a protected link or asks for a file in a browser that is not known is asked for their address and a code."),
+            Field::tick("enabled", "Enroll browsers (authentication of people who follow protected links)", !form.enabled.is_empty()).hint(
+                "Whoever follows a protected link or asks for a file in a browser that is not known is asked for their address and a code.",
+            ),
             Field::number("days", "Days for which an enrollment lasts without being used", form.days.clone(), (*DAYS.start(), *DAYS.end()))
                 .required()
                 .hint("1 to 365. Each use renews it, so most people enroll once.")
                 .wrong(wrong_days),
             Field::tick("awareness", "Ask people whether a link looks safe before they follow it", !form.awareness.is_empty())
                 .hint("The answers stand in the report on links."),
+            Field::text("domains", "The organization's domains", form.domains.clone()).longest(2000).hint(
+                "Such as example.com, with a space between two. Links to anywhere else show where they lead before they are followed.",
+            ),
         ],
         limits: vec![
             limit("apple", "iPhones, iPads and Macs", &form.apple),

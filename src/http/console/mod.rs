@@ -30,6 +30,7 @@ mod frame;
 mod group;
 mod groups;
 mod import;
+mod links;
 mod orders;
 mod outbox;
 mod overview;
@@ -120,6 +121,10 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/users/{id}/groups/remove", ManagePolicies, |at| sent(at, user::post_remove_group)),
     both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
     both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
+    both("/console/links", Read, ManageUsers, |at| sent(seen(at, links::get_links), links::post_links)),
+    look("/console/links/report", ReadAudit, |at| seen(at, links::get_report)),
+    look("/console/links/report.csv", ReadAudit, |at| seen(at, links::get_csv)),
+    both("/console/links/{id}/withdraw", ManageUsers, ManageUsers, |at| sent(seen(at, links::get_withdraw), links::post_withdraw)),
     look("/console/domains", Read, |at| seen(at, domains::get_domains)),
     both("/console/browsers", ManageSettings, ManageSettings, |at| sent(seen(at, browsers::get_browsers), browsers::post_browsers)),
     look("/console/groups", Read, |at| seen(at, groups::get_groups)),

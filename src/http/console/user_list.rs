@@ -66,8 +66,7 @@ impl UserListQuery {
 
     /// The filter as it is written into an address, without the cursor.
     fn address(&self) -> String {
-        let fields =
-            [("q", &self.q), ("group", &self.group), ("source", &self.source), ("role", &self.role), ("domain", &self.domain)];
+        let fields = [("q", &self.q), ("group", &self.group), ("source", &self.source), ("role", &self.role), ("domain", &self.domain)];
         let mut writer = url::form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
             writer.append_pair(name, value);

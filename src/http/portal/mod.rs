@@ -20,6 +20,7 @@ mod devices;
 mod enroll_browser;
 mod help;
 pub mod limit;
+mod link;
 mod profile;
 mod progress;
 mod qr;
@@ -52,6 +53,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(seen("/devices/remove-all", remove::get_all).route(web::post().to(remove::post_all)));
     add(seen("/devices/{id}/remove", remove::get_one).route(web::post().to(remove::post_one)));
     add(seen("/browser", enroll_browser::get_browser).route(web::post().to(enroll_browser::post_address)));
+    add(seen("/l/{token}", link::get_link).route(web::post().to(link::post_answer)));
+    add(seen("/l/{token}/go", link::get_go));
     add(web::resource("/browser/enroll").route(web::post().to(enroll_browser::post_enroll)));
     // Last, because its pattern covers the others.
     add(seen("/enroll/{token}", start::get_invitation));

@@ -62,6 +62,12 @@ fn table() -> Vec<Row> {
         ("post", "/devices/{id}/refresh", None, HELP),
         ("post", "/devices/{id}/retire", None, HELP),
         ("get", "/reports/compliance", None, ALL),
+        ("get", "/links", None, ALL),
+        ("post", "/links", some(json!({ "target": "https://example.com/" })), HELP),
+        ("post", "/links/bulk", some(json!({ "links": [{ "target": "https://example.com/" }] })), HELP),
+        ("get", "/links/{id}", None, ALL),
+        ("post", "/links/{id}/withdraw", None, HELP),
+        ("get", "/reports/links", None, AUDIT),
         ("get", "/settings", None, ALL),
         ("patch", "/settings", some(json!({ "refresh_hours": 6 })), ADMIN),
         ("get", "/push-certificate", None, ALL),
@@ -140,7 +146,19 @@ async fn a_field_that_is_not_known_is_refused_by_name(db: Database) {
             assert!(problem["detail"].as_str().unwrap().contains("surprise"), "{row:?}: {problem}");
         }
     }
-    for path in ["/users", "/groups", "/policies", "/devices", "/reports/compliance", "/audit", "/mails", "/jobs", "/webhooks"] {
+    for path in [
+        "/users",
+        "/groups",
+        "/policies",
+        "/devices",
+        "/links",
+        "/reports/links",
+        "/reports/compliance",
+        "/audit",
+        "/mails",
+        "/jobs",
+        "/webhooks",
+    ] {
         let problem = admin.get(&format!("{path}?surprise=1")).await.expect(400);
         assert!(problem["detail"].as_str().unwrap().contains("surprise"), "{path}: {problem}");
     }

@@ -11,6 +11,7 @@ use enlist::{
         command::{CommandState, Purpose},
         compliance::Status,
         device::{EnrollmentState, Ownership, Platform},
+        link::LinkEventKind,
         user::{Role, UserState},
         webhook::DeliveryState,
     },
@@ -176,6 +177,7 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         ImportState,
         Backend,
         ManagementMode,
+        LinkEventKind,
         Outcome
     )
     .into();
