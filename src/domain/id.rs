@@ -103,4 +103,6 @@ uuid_id! {
     DeliveryId,
     /// Many users at once.
     ImportId,
+    /// A change on its way to the devices that it concerns.
+    RolloutId,
 }

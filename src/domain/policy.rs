@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::{
     device::Platform,
     id::PolicyId,
+    ladder::Ladder,
     passcode::{OutOfRange, PasscodePolicy},
 };
 use crate::words;
@@ -40,6 +41,8 @@ pub struct Rules {
     pub grace_days: u16,
     /// What happens then.
     pub enforcement: Enforcement,
+    /// Who is told meanwhile, and what comes in the end.
+    pub ladder: Ladder,
 }
 
 impl Default for Rules {
@@ -53,6 +56,7 @@ impl Default for Rules {
             max_silence_days: 30,
             grace_days: 0,
             enforcement: Enforcement::Block,
+            ladder: Ladder::default(),
         }
     }
 }
@@ -120,6 +124,12 @@ impl Rules {
         if self.grace_days > 365 {
             return Err(OutOfRange { field: "grace_days", least: 0, most: 365 }.into());
         }
+        if self.ladder.remind_every_days > 30 {
+            return Err(OutOfRange { field: "ladder.remind_every_days", least: 0, most: 30 }.into());
+        }
+        if self.ladder.retire_after_days.is_some_and(|days| !(1..=365).contains(&days)) {
+            return Err(OutOfRange { field: "ladder.retire_after_days", least: 1, most: 365 }.into());
+        }
         for (field, version) in
             [("min_os.ios", &self.min_os.ios), ("min_os.ipados", &self.min_os.ipados), ("min_os.android", &self.min_os.android)]
         {
@@ -183,6 +193,7 @@ fn strictest(a: &Rules, b: &Rules) -> Rules {
         max_silence_days: a.max_silence_days.min(b.max_silence_days),
         grace_days: a.grace_days.min(b.grace_days),
         enforcement: if a.enforcement == Enforcement::Block { a.enforcement } else { b.enforcement },
+        ladder: a.ladder.strictest(&b.ladder),
     }
 }
 

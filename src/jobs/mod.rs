@@ -11,17 +11,17 @@ mod webhook;
 
 use crate::{
     domain::{
-        id::{ImportId, PolicyId},
+        id::ImportId,
         retry::{self, delay_seconds},
     },
-    service::{App, Error, census, deliver, import, outbox, policy, push as pushes, queue},
+    service::{App, Error, census, deliver, import, outbox, push as pushes, queue, rollout},
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
 /// The kinds that are done here, one after the other.
-pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, policy::ROLLOUT, pushes::BACKLOG, SWEEP, census::JOB, import::JOB];
+pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, rollout::JOB, pushes::BACKLOG, SWEEP, census::JOB, import::JOB];
 /// The kinds that come back by themselves, after so many seconds.
 const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
@@ -134,16 +134,11 @@ struct ImportPayload {
     import: ImportId,
 }
 
-#[derive(Deserialize)]
-struct RolloutPayload {
-    policy: Option<PolicyId>,
-}
-
 async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
     let result = match job.kind.as_str() {
         outbox::JOB => mail::send(app, job).await,
         deliver::JOB => webhook::deliver(app, job).await,
-        policy::ROLLOUT => roll_out(app, job).await,
+        rollout::JOB => roll_out(app, job).await,
         import::JOB => continue_import(app, job).await,
         pushes::BACKLOG => push_backlog(app).await,
         SWEEP => sweep(app).await,
@@ -154,9 +149,8 @@ async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
 }
 
 async fn roll_out(app: &Arc<App>, job: &Job) -> anyhow::Result<Outcome> {
-    let RolloutPayload { policy } = serde_json::from_str(&job.payload)?;
-    let devices = app.roll_out(policy).await?;
-    tracing::info!(devices, "a policy was brought to its devices");
+    let devices = app.continue_rollout(rollout::read_payload(&job.payload)?).await?;
+    tracing::info!(devices, "a change was brought to its devices");
     Ok(Outcome::Done)
 }
 

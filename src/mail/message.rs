@@ -39,6 +39,23 @@ pub enum Template {
         /// The portal's host, for the browser that fills the code in by itself.
         host: String,
     },
+    /// Tells a person that a device breaks its policy.
+    Compliance {
+        /// The organization's name.
+        organization: String,
+        /// The user's name.
+        name: String,
+        /// What the device is called.
+        device: String,
+        /// Access is lost already.
+        is_blocked: bool,
+        /// Until when there is time, as a date; none where there is no such day.
+        until: Option<String>,
+        /// What is wrong.
+        reasons: Vec<Mended>,
+        /// Where the person sees their devices.
+        link: String,
+    },
     /// Shows an administrator that mail arrives.
     Test {
         /// The organization's name.
@@ -48,6 +65,15 @@ pub enum Template {
     },
 }
 
+/// What is wrong with a device, and how it is mended.
+#[derive(Debug, Clone, Serialize)]
+pub struct Mended {
+    /// What is wrong.
+    pub text: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
 impl Template {
     /// The word for this mail.
     #[must_use]
@@ -55,6 +81,7 @@ impl Template {
         match self {
             Self::Invitation { .. } => "invitation",
             Self::Code { .. } => "code",
+            Self::Compliance { .. } => "compliance",
             Self::Test { .. } => "test",
         }
     }
@@ -154,7 +181,7 @@ static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
             register_html(&mut templates, concat!($mail, "/html"), include_str!(concat!("templates/", $mail, "/body.html.hbs")));
         )+ };
     }
-    register!("invitation", "code", "test");
+    register!("invitation", "code", "compliance", "test");
     templates
 });
 
@@ -208,6 +235,26 @@ mod tests {
         });
         assert!(text.contains("@enroll.example.com #12345678"), "{text}");
         assert!(!text.contains("http"), "a mail with a code has no link: {text}");
+    }
+
+    #[test]
+    fn a_person_is_told_what_is_wrong_until_when_and_what_to_do() {
+        let mail = |is_blocked, until: Option<&str>| {
+            text_of(&Template::Compliance {
+                organization: "Example".into(),
+                name: "Ada".into(),
+                device: "Ada's iPhone".into(),
+                is_blocked,
+                until: until.map(str::to_owned),
+                reasons: vec![Mended { text: "No passcode is set.".into(), remedy: "Set one.".into() }],
+                link: "https://enroll.example.com/devices".into(),
+            })
+        };
+        let warning = mail(false, Some("2026-12-06"));
+        assert!(warning.contains("mend it by 2026-12-06") && warning.contains("What to do: Set one."), "{warning}");
+        assert!(warning.contains("Subject: Ada's iPhone needs your attention"), "{warning}");
+        let blocked = mail(true, None);
+        assert!(blocked.contains("has no access") && !blocked.contains("mend it by"), "{blocked}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Approves or cancels what waits for somebody's approval: wipes and retirements that a restore has held.
+//! Approves or cancels what waits for somebody's approval: wipes and retirements that a restore has held, and retirements that a
+//! policy proposes.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use crate::{
     domain::{
         audit::Actor,
         command::{CommandState, Purpose},
+        device::EnrollmentState,
         id::{CommandId, DeviceId},
     },
     store::{
@@ -30,7 +32,7 @@ impl App {
     pub async fn approve_command(self: &Arc<Self>, actor: Actor, device: DeviceId, command: CommandId) -> Result<QueuedCommand> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            let (device, waiting) = waiting(tx, device, command)?;
+            let (mut device, waiting) = waiting(tx, device, command)?;
             app.within_limit(tx, &actor)?;
             let enrollment = enrollments::find_for_update(tx, waiting.enrollment_id)?;
             let Some(enrollment) = enrollment.filter(|found| device.enrollment_id == Some(found.id) && found.state != Stage::Ended) else {
@@ -41,6 +43,10 @@ impl App {
             let released = held::release(tx, enrollment.id, steps_of(waiting.purpose))?;
             if released == 0 {
                 return Err(not_waiting(waiting.state));
+            }
+            // What a policy proposed left everything as it was until now.
+            if waiting.purpose == Purpose::Retire && device.state == EnrollmentState::Enrolled {
+                app.cut_off(tx, &mut device, &enrollment, EnrollmentState::Retired)?;
             }
             queue::wake(tx, &enrollment, 0)?;
             let text = format!("What was held was approved: {}.", words_for(waiting.purpose));
@@ -63,10 +69,15 @@ impl App {
             if held::withdraw(tx, waiting.enrollment_id, steps_of(waiting.purpose), &why, app.now())? == 0 {
                 return Err(not_waiting(waiting.state));
             }
-            let text = format!(
+            let was_cut = device.state != EnrollmentState::Enrolled;
+            let text = if was_cut {
+                format!(
                 "What was held was cancelled: {}. The device stays blocked, because its certificate was revoked when this was ordered: it comes in again when it is enrolled anew.",
                 words_for(waiting.purpose)
-            );
+            )
+            } else {
+                format!("What was proposed was declined: {}. The device stays enrolled.", words_for(waiting.purpose))
+            };
             timeline::record(tx, device.id, app.now(), "command_cancelled", text, &actor.name)?;
             app.note_decision(tx, &actor, "device.cancel", &waiting)?;
             decided(tx, &waiting)

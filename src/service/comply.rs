@@ -14,7 +14,7 @@ use crate::{
         access::{AccessSettings, Decision, decide},
         backend::Backend,
         command::{Command, Purpose},
-        compliance::{Status, Subject, evaluate},
+        compliance::{Status, Subject, Verdict, evaluate},
         device::{EnrollmentState, Platform},
         id::DeviceId,
         policy::{EffectivePolicy, Enforcement},
@@ -39,13 +39,13 @@ pub(super) struct Known {
     pub device: Device,
     pub enrollment: Option<Enrollment>,
     pub posture: Posture,
-    policy: Option<EffectivePolicy>,
+    pub(super) policy: Option<EffectivePolicy>,
     /// The passcode profile that the device must have; none where no passcode is asked for.
-    passcode: Option<Profile>,
+    pub(super) passcode: Option<Profile>,
     /// The version of the policy that an Android device must take over; none where there is nothing to take over.
-    policy_version: Option<String>,
-    organization: String,
-    user: UserState,
+    pub(super) policy_version: Option<String>,
+    pub(super) organization: String,
+    pub(super) user: UserState,
 }
 
 impl Known {
@@ -64,6 +64,24 @@ impl Known {
         let backend = enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend);
         let policy_version = policy.as_ref().and_then(|policy| android::policy::wanted_version(backend, &policy.rules));
         Ok(Self { device, enrollment, posture, policy, passcode, policy_version, organization, user })
+    }
+
+    /// The verdict and the decision that follow from what is known; changes nothing.
+    pub fn conclude(&self, now: Timestamp) -> Result<(Verdict, Decision)> {
+        let before = self.device.reasons()?;
+        let subject = Subject {
+            platform: self.device.platform,
+            state: self.device.state,
+            backend: self.enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend),
+            is_user_enrollment: self.enrollment.as_ref().is_some_and(|enrollment| enrollment.is_user_enrollment),
+            last_seen_at: self.device.last_seen_at,
+            passcode_profile: self.passcode.as_ref().map(|profile| (profile.identifier.as_str(), profile.uuid.as_str())),
+            policy_version: self.policy_version.as_deref(),
+            before: &before,
+        };
+        let verdict = evaluate(self.policy.as_ref(), &subject, &self.posture, now);
+        let access = decide(AccessSettings::default(), self.user, self.device.state, verdict.status, self.enforcement());
+        Ok((verdict, access))
     }
 
     fn enforcement(&self) -> Enforcement {
@@ -95,13 +113,18 @@ impl App {
     ///
     /// `cause` goes into the timeline where something changed.
     pub(super) fn reconcile(&self, tx: &mut Tx<'_>, mut known: Known, cause: &str) -> Result<()> {
-        self.judge(tx, &mut known, cause)?;
-        match known.enrollment.as_ref().map(|enrollment| enrollment.backend) {
-            Some(Backend::Apple) => self.keep_passcode_profile(tx, &mut known)?,
-            Some(Backend::Agent | Backend::Headwind) => self.keep_policy_version(tx, &mut known)?,
-            Some(Backend::Certificate | Backend::Browser) | None => {}
-        }
+        self.settle(tx, &mut known, cause)?;
         Ok(devices::update(tx, &known.device)?)
+    }
+
+    /// The same without writing the device down.
+    pub(super) fn settle(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
+        self.judge(tx, known, cause)?;
+        match known.enrollment.as_ref().map(|enrollment| enrollment.backend) {
+            Some(Backend::Apple) => self.keep_passcode_profile(tx, known),
+            Some(Backend::Agent | Backend::Headwind) => self.keep_policy_version(tx, known),
+            Some(Backend::Certificate | Backend::Browser) | None => Ok(()),
+        }
     }
 
     /// Reads a device and reconciles it.
@@ -112,19 +135,8 @@ impl App {
 
     fn judge(&self, tx: &mut Tx<'_>, known: &mut Known, cause: &str) -> Result<()> {
         let now = self.now();
-        let before = known.device.reasons()?;
-        let subject = Subject {
-            platform: known.device.platform,
-            state: known.device.state,
-            backend: known.enrollment.as_ref().map_or(Backend::Apple, |enrollment| enrollment.backend),
-            is_user_enrollment: known.enrollment.as_ref().is_some_and(|enrollment| enrollment.is_user_enrollment),
-            last_seen_at: known.device.last_seen_at,
-            passcode_profile: known.passcode.as_ref().map(|profile| (profile.identifier.as_str(), profile.uuid.as_str())),
-            policy_version: known.policy_version.as_deref(),
-            before: &before,
-        };
-        let verdict = evaluate(known.policy.as_ref(), &subject, &known.posture, now);
-        let access = decide(AccessSettings::default(), known.user, known.device.state, verdict.status, known.enforcement());
+        let (verdict, access) = known.conclude(now)?;
+        let next_rung = self.climb(tx, known, &verdict, access)?;
         let device = &mut known.device;
         let (status_before, access_before) = (device.compliance, device.access);
         if verdict.status != device.compliance {
@@ -141,7 +153,7 @@ impl App {
         device.access = access;
         device.set_reasons(&verdict.reasons)?;
         device.deadline = verdict.deadline;
-        device.evaluate_at = verdict.valid_until;
+        device.evaluate_at = verdict.valid_until.into_iter().chain(next_rung).min();
         device.evaluated_at = Some(now);
         if verdict.status != status_before {
             let change = json!({ "before": status_before, "after": verdict.status, "reasons": verdict.reasons, "cause": cause });

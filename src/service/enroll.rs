@@ -29,7 +29,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        imports, mails, sessions,
+        imports, mails, rollouts, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -291,6 +291,7 @@ impl App {
             sessions::purge(tx, now.plus_days(-KNOWN_DAYS), now.plus_seconds(-FAILURE_HOURS * 3600))?;
             census::purge(tx, now.plus_days(-CENSUS_DAYS))?;
             mails::forget_expired(tx, now)?;
+            rollouts::purge(tx, now.plus_days(-30))?;
             deliveries::purge(tx, now.plus_days(-30))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result};
+use super::{App, Error, Result, rollout};
 use crate::{
     domain::{
         audit::Actor,
         id::{GroupId, UserId},
     },
     store::{
-        Tx,
+        Conn, Tx,
         audit::{self, Entry},
         devices,
         groups::{self, Group},
+        rollouts::Scope,
         users,
     },
 };
@@ -61,8 +62,10 @@ impl App {
         let app = Arc::clone(self);
         self.write(move |tx| {
             let group = groups::find(tx, id)?.ok_or(Error::NotFound("group"))?;
+            // Who was in it is known only before.
+            let members = groups::members(tx, id)?;
             groups::delete(tx, id)?;
-            super::policy::enqueue_rollout(tx, None)?;
+            rollout::begin(tx, &app, &Scope::Users(members), &format!("The group {} was deleted", group.name))?;
             app.note_group(tx, &actor, "group.delete", id, json!({ "name": group.name }))
         })
         .await
@@ -126,12 +129,12 @@ pub(super) fn checked_name(name: &str) -> Result<String> {
 }
 
 /// Checks that every group exists.
-pub(super) fn check_groups(tx: &mut Tx<'_>, ids: &[GroupId]) -> Result<()> {
-    if groups::count_existing(tx, ids)? == ids.len() {
+pub(super) fn check_groups_exist(conn: &mut Conn, ids: &[GroupId]) -> Result<()> {
+    if groups::count_existing(conn, ids)? == ids.len() {
         return Ok(());
     }
     for id in ids {
-        groups::find(tx, *id)?.ok_or_else(|| Error::invalid("groups", format!("there is no group {id}")))?;
+        groups::find(conn, *id)?.ok_or_else(|| Error::invalid("groups", format!("there is no group {id}")))?;
     }
     Err(Error::invalid("groups", "names a group twice"))
 }

@@ -1,4 +1,4 @@
-//! Policies: created, changed, removed, and brought to the devices that they reach.
+//! Policies: created, changed, removed.
 
 use std::sync::Arc;
 
@@ -6,28 +6,22 @@ use serde_json::json;
 
 use super::{
     App, Error, Result,
-    groups::{check_groups, checked_name, taken},
+    groups::{check_groups_exist, checked_name, taken},
+    rollout,
 };
 use crate::{
     domain::{
         audit::Actor,
-        id::{DeviceId, GroupId, PolicyId},
+        id::{GroupId, PolicyId},
         policy::Rules,
     },
     store::{
         Tx,
         audit::{self, Entry},
-        devices,
-        jobs::{self, NewJob},
-        page::PageRequest,
         policies::{self, Policy},
+        rollouts::Scope,
     },
 };
-
-/// The kind of the jobs that bring changed policies to devices.
-pub const ROLLOUT: &str = "policy_rollout";
-/// Devices in one transaction of a rollout.
-const BATCH: i64 = 100;
 
 /// A policy as somebody wants it to be.
 #[derive(Debug, Clone)]
@@ -53,7 +47,7 @@ impl App {
         let name = checked(&wanted)?;
         let policy = self
             .write(move |tx| {
-                check_groups(tx, &wanted.groups)?;
+                check_groups_exist(tx, &wanted.groups)?;
                 let now = app.now();
                 let is_for_everyone = wanted.is_for_everyone.unwrap_or(wanted.groups.is_empty());
                 let policy = Policy {
@@ -66,7 +60,7 @@ impl App {
                     updated_at: now,
                 };
                 policies::insert(tx, &policy).map_err(|error| taken(error.into()))?;
-                enqueue_rollout(tx, Some(policy.id))?;
+                rollout::begin(tx, &app, &scope_of(&policy), &format!("The policy {} was created", policy.name))?;
                 app.note_policy(tx, &actor, "policy.create", &policy, json!({ "after": describe(&policy) }))?;
                 Ok(policy)
             })
@@ -84,14 +78,14 @@ impl App {
         let name = checked(&wanted)?;
         let policy = self
             .write(move |tx| {
-                check_groups(tx, &wanted.groups)?;
+                check_groups_exist(tx, &wanted.groups)?;
                 let before = policies::find(tx, id)?.ok_or(Error::NotFound("policy"))?;
                 let is_for_everyone = wanted.is_for_everyone.unwrap_or(before.is_for_everyone && wanted.groups.is_empty());
                 let policy =
                     Policy { name, is_for_everyone, groups: wanted.groups, rules: wanted.rules, updated_at: app.now(), ..before.clone() };
                 policies::update(tx, &policy).map_err(|error| taken(error.into()))?;
                 // Those that it reached before are affected as well.
-                enqueue_rollout(tx, None)?;
+                rollout::begin(tx, &app, &scope_of_both(&before, &policy), &format!("The policy {} was changed", policy.name))?;
                 app.note_policy(tx, &actor, "policy.change", &policy, json!({ "before": describe(&before), "after": describe(&policy) }))?;
                 Ok(policy)
             })
@@ -109,7 +103,7 @@ impl App {
         self.write(move |tx| {
             let policy = policies::find(tx, id)?.ok_or(Error::NotFound("policy"))?;
             policies::delete(tx, id)?;
-            enqueue_rollout(tx, None)?;
+            rollout::begin(tx, &app, &scope_of(&policy), &format!("The policy {} was deleted", policy.name))?;
             app.note_policy(tx, &actor, "policy.delete", &policy, json!({ "before": describe(&policy) }))
         })
         .await?;
@@ -121,55 +115,28 @@ impl App {
         let entry = Entry { at: self.now(), actor, action, subject_kind: "policy", subject: policy.id.to_string(), detail };
         Ok(audit::record(tx, &entry)?)
     }
+}
 
-    /// Brings policies to the devices that they reach: verdicts and passcode profiles, batch by batch.
-    ///
-    /// * `policy`: the one that changed, or `None` for all devices.
-    ///
-    /// # Errors
-    /// Those of the database; what was done stays done, and doing it again does no harm.
-    pub async fn roll_out(self: &Arc<Self>, policy: Option<PolicyId>) -> Result<usize> {
-        let mut after: Option<DeviceId> = None;
-        let mut count = 0_usize;
-        loop {
-            let app = Arc::clone(self);
-            let batch = self
-                .write(move |tx| {
-                    let batch = next_batch(tx, policy, after)?;
-                    for id in &batch {
-                        app.reconcile_device(tx, *id, "policy")?;
-                    }
-                    Ok(batch)
-                })
-                .await?;
-            count = count.saturating_add(batch.len());
-            match batch.last() {
-                Some(last) => after = Some(*last),
-                None => return Ok(count),
-            }
+/// Whose devices a policy reaches.
+#[must_use]
+pub fn scope_of(policy: &Policy) -> Scope {
+    if policy.is_for_everyone { Scope::Everyone } else { Scope::Groups(policy.groups.clone()) }
+}
+
+/// Whose devices a policy reaches before or after a change.
+pub(super) fn scope_of_both(before: &Policy, after: &Policy) -> Scope {
+    match (scope_of(before), scope_of(after)) {
+        (Scope::Groups(mut groups), Scope::Groups(others)) => {
+            groups.extend(others);
+            groups.sort_unstable();
+            groups.dedup();
+            Scope::Groups(groups)
         }
+        _ => Scope::Everyone,
     }
 }
 
-fn next_batch(tx: &mut Tx<'_>, policy: Option<PolicyId>, after: Option<DeviceId>) -> Result<Vec<DeviceId>> {
-    if let Some(id) = policy {
-        return match policies::find(tx, id)? {
-            Some(policy) => Ok(policies::devices_reached(tx, &policy, after, BATCH)?),
-            None => Ok(Vec::new()),
-        };
-    }
-    let page = PageRequest { limit: BATCH - 1, after };
-    let items = devices::list_items(tx, &devices::Filter::default(), page)?;
-    Ok(items.into_iter().map(|(device, _)| device.id).collect())
-}
-
-/// Enqueues the job that brings a changed policy, or all of them, to the devices.
-pub(super) fn enqueue_rollout(tx: &mut Tx<'_>, policy: Option<PolicyId>) -> Result<()> {
-    let key = policy.map_or_else(|| format!("{ROLLOUT}:all"), |id| format!("{ROLLOUT}:{id}"));
-    Ok(jobs::enqueue(tx, &NewJob { kind: ROLLOUT, key, payload: json!({ "policy": policy }), delay_seconds: 0 })?)
-}
-
-fn checked(wanted: &WantedPolicy) -> Result<String> {
+pub(super) fn checked(wanted: &WantedPolicy) -> Result<String> {
     wanted.rules.check().map_err(|error| Error::invalid(error.field(), error))?;
     checked_name(&wanted.name)
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     authorities,
     backup::{BackupError, EndRecord, Manifest, TableRecord, half_of, kind, read_record, sync_folder},
-    policy,
+    rollout,
 };
 use crate::{
     domain::{audit::Actor, time::Timestamp},
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Jobs that are right whenever they are done; all others are forgotten.
-const HARMLESS: [&str; 2] = [policy::ROLLOUT, "sweep"];
+const HARMLESS: [&str; 2] = [rollout::JOB, "sweep"];
 /// The name of the actor where the server itself did something because of a restore.
 const CAUSE: &str = "restore";
 

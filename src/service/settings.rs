@@ -1,5 +1,7 @@
 //! What an administrator sets while the server runs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,7 +10,7 @@ use crate::{
     domain::{
         audit::Actor,
         browser::{self, DeviceLimits, Kind, MOST_DEVICES, Risk},
-        id::{GroupId, PolicyId},
+        id::GroupId,
         link::is_domain,
         user::normalize_address,
     },
@@ -16,6 +18,7 @@ use crate::{
         self, Conn, Tx,
         audit::{self, Entry},
         groups,
+        rollouts::Scope,
     },
 };
 
@@ -255,8 +258,8 @@ impl App {
     ///
     /// # Errors
     /// A value is not usable, or [`Error::Conflict`] where the change is risky and that was not confirmed.
-    pub async fn change_settings(&self, actor: Actor, change: SettingsChange) -> Result<Settings> {
-        let (now, sender) = (self.now(), self.default_sender.clone());
+    pub async fn change_settings(self: &Arc<Self>, actor: Actor, change: SettingsChange) -> Result<Settings> {
+        let (app, now, sender) = (Arc::clone(self), self.now(), self.default_sender.clone());
         self.write(move |tx| {
             let before = read(tx, &sender)?;
             let mut after = before.clone();
@@ -277,7 +280,7 @@ impl App {
             )?;
             if after.organization != before.organization {
                 // The name is part of the passcode profile, so every device gets it anew.
-                super::policy::enqueue_rollout(tx, None::<PolicyId>)?;
+                super::rollout::begin(tx, &app, &Scope::Everyone, "The organization was renamed")?;
             }
             Ok(after)
         })

@@ -108,6 +108,16 @@ impl Device {
         }
     }
 
+    /// Whether everything that a judgement sets, but its time, is as it was.
+    #[must_use]
+    pub fn is_judged_like(&self, other: &Self) -> bool {
+        self.compliance == other.compliance
+            && self.access == other.access
+            && self.reasons == other.reasons
+            && self.deadline == other.deadline
+            && self.evaluate_at == other.evaluate_at
+    }
+
     /// Why the verdict is what it is.
     ///
     /// # Errors

@@ -70,6 +70,18 @@ pub fn of_users(conn: &mut Conn, users: &[UserId]) -> Result<Vec<(UserId, GroupI
         .load(conn)?)
 }
 
+/// Who is in a group.
+///
+/// # Errors
+/// Those of the database.
+pub fn members(conn: &mut Conn, id: GroupId) -> Result<Vec<UserId>, Error> {
+    Ok(group_members::table
+        .filter(group_members::group_id.eq(id))
+        .order(group_members::user_id.asc())
+        .select(group_members::user_id)
+        .load(conn)?)
+}
+
 /// How many of these identifiers name a group.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     device::EnrollmentState,
-    id::{DeviceId, GroupId, PolicyId, UserId},
+    id::{GroupId, PolicyId, UserId},
     policy::{EffectivePolicy, Rules},
     time::Timestamp,
 };
@@ -99,11 +99,20 @@ pub fn list(conn: &mut Conn, page: PageRequest<PolicyId>) -> Result<Page<Policy>
     Ok(Page::cut(items, page.limit, total, |policy: &Policy| policy.id))
 }
 
-/// What all policies that reach a user ask together, or `None` where none does.
+/// Every policy with its groups, oldest first.
 ///
 /// # Errors
 /// Those of the database.
-pub fn for_user(conn: &mut Conn, user: UserId) -> Result<Option<EffectivePolicy>, Error> {
+pub fn all(conn: &mut Conn) -> Result<Vec<Policy>, Error> {
+    let rows: Vec<Row> = policies::table.order(policies::id.asc()).select(Row::as_select()).load(conn)?;
+    rows.into_iter().map(|row| row.with_groups(conn)).collect()
+}
+
+/// The policies that reach a user, each by itself, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<(PolicyId, String, Rules)>, Error> {
     let through_groups = policy_groups::table
         .inner_join(group_members::table.on(group_members::group_id.eq(policy_groups::group_id)))
         .filter(group_members::user_id.eq(user))
@@ -113,25 +122,15 @@ pub fn for_user(conn: &mut Conn, user: UserId) -> Result<Option<EffectivePolicy>
         .order(policies::id.asc())
         .select((policies::id, policies::name, policies::rules))
         .load(conn)?;
-    let policies =
-        rows.into_iter().map(|(id, name, rules)| Ok((id, name, parse::<Rules>("a policy", &rules)?))).collect::<Result<Vec<_>, Error>>()?;
-    Ok(EffectivePolicy::merge(policies))
+    rows.into_iter().map(|(id, name, rules)| Ok((id, name, parse::<Rules>("a policy", &rules)?))).collect()
 }
 
-/// The devices that a policy reaches, page by page in the order of their identifiers.
+/// What all policies that reach a user ask together, or `None` where none does.
 ///
 /// # Errors
 /// Those of the database.
-pub fn devices_reached(conn: &mut Conn, policy: &Policy, after: Option<DeviceId>, limit: i64) -> Result<Vec<DeviceId>, Error> {
-    let mut query = devices::table.select(devices::id).into_boxed();
-    if !policy.is_for_everyone {
-        let members = group_members::table.filter(group_members::group_id.eq_any(policy.groups.clone())).select(group_members::user_id);
-        query = query.filter(devices::user_id.eq_any(members));
-    }
-    if let Some(after) = after {
-        query = query.filter(devices::id.gt(after));
-    }
-    Ok(query.order(devices::id.asc()).limit(limit).load(conn)?)
+pub fn for_user(conn: &mut Conn, user: UserId) -> Result<Option<EffectivePolicy>, Error> {
+    Ok(EffectivePolicy::merge(of_user(conn, user)?))
 }
 
 /// How many enrolled devices a policy reaches, and for how many of them the verdict was reached since then.

@@ -438,6 +438,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    rollouts (id) {
+        id -> Binary,
+        cause -> Text,
+        scope -> Text,
+        total -> BigInt,
+        done -> BigInt,
+        changed -> BigInt,
+        last_device -> Nullable<Binary>,
+        created_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    ladders (device_id) {
+        device_id -> Binary,
+        since -> BigInt,
+        mailed_at -> Nullable<BigInt>,
+        blocked_for -> Text,
+        proposed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     push_certificates (id) {
         id -> Binary,
         key_hash -> Binary,
@@ -477,6 +502,7 @@ diesel::joinable!(commands -> devices (device_id));
 diesel::joinable!(mails -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
+diesel::joinable!(ladders -> devices (device_id));
 diesel::joinable!(import_lines -> imports (import_id));
 diesel::allow_tables_to_appear_in_same_query!(
     settings,
@@ -510,5 +536,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhooks,
     webhook_deliveries,
     imports,
-    import_lines
+    import_lines,
+    rollouts,
+    ladders
 );

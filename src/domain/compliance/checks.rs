@@ -18,21 +18,32 @@ const ONLY_A_BROWSER: &str =
 
 /// Every check but the one for silence, most serious first.
 pub(super) fn all(rules: &Rules, subject: &Subject<'_>, posture: &Posture, findings: &mut Findings<'_>) {
-    compromised(rules, posture, findings);
+    compromised(rules, subject, posture, findings);
     passcode(rules, subject, posture, findings);
     encryption(rules, subject, posture, findings);
     os(rules, subject, posture, findings);
     managed_mail(rules, subject, posture, findings);
 }
 
-fn compromised(rules: &Rules, posture: &Posture, findings: &mut Findings<'_>) {
-    if rules.block_compromised && value(posture.compromised.as_ref()) == Some(&true) {
-        findings.add(
+/// Apple devices report no jailbreak by themselves: there only a sign of one counts. Elsewhere silence is not innocence.
+fn compromised(rules: &Rules, subject: &Subject<'_>, posture: &Posture, findings: &mut Findings<'_>) {
+    if !rules.block_compromised {
+        return;
+    }
+    match value(posture.compromised.as_ref()) {
+        Some(true) => findings.add(
             Finding::Broken,
             "compromised",
             "The device is jailbroken or rooted.",
             "Restore the device to the system of its maker and enroll it again.",
-        );
+        ),
+        None if subject.backend != Backend::Apple => findings.add(
+            Finding::NotKnown,
+            "compromise_not_reported",
+            "The device has not reported whether it is rooted.",
+            report_remedy(subject),
+        ),
+        Some(false) | None => {}
     }
 }
 

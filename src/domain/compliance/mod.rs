@@ -45,6 +45,12 @@ pub const LOG_HOURS: i64 = 24;
 const BROKEN: [&str; 7] =
     ["compromised", "passcode_missing", "passcode_too_weak", "not_encrypted", "os_outdated", "mail_not_managed", "silent"];
 
+/// Whether the code of a reason says that a rule is broken.
+#[must_use]
+pub fn is_broken(code: &str) -> bool {
+    BROKEN.contains(&code)
+}
+
 /// One reason for a verdict, in words for the person who holds the device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
@@ -54,7 +60,7 @@ pub struct Reason {
     pub text: String,
     /// What to do about it.
     pub remedy: String,
-    /// Since when.
+    /// Since when, or since when another violation was there in its place.
     pub since: Timestamp,
 }
 
@@ -114,6 +120,16 @@ impl Findings<'_> {
     fn add(&mut self, finding: Finding, code: &str, text: impl Into<String>, remedy: &str) {
         let since = self.before.iter().find(|reason| reason.code == code).map_or(self.now, |reason| reason.since);
         self.list.push((finding, Reason { code: code.into(), text: text.into(), remedy: remedy.into(), since }));
+    }
+
+    /// A violation that takes the place of another has been there since that one was: whoever mends one thing and breaks the next
+    /// does not begin the grace period anew.
+    fn carry_over(&mut self) {
+        let before = self.before.iter().filter(|reason| is_broken(&reason.code)).map(|reason| reason.since).min();
+        let broken = self.list.iter_mut().filter(|(finding, _)| *finding == Finding::Broken);
+        if let (Some(before), Some((_, oldest))) = (before, broken.min_by_key(|(_, reason)| reason.since)) {
+            oldest.since = oldest.since.min(before);
+        }
     }
 }
 
@@ -181,18 +197,17 @@ fn settled_by_state(subject: &Subject<'_>, findings: &mut Findings<'_>) -> Optio
 }
 
 /// Weighs what was found: a broken rule wins over what is not known, and that over what is merely outdated.
-fn conclude(rules: &Rules, findings: Findings<'_>, silent_at: Option<Timestamp>) -> Verdict {
+fn conclude(rules: &Rules, mut findings: Findings<'_>, silent_at: Option<Timestamp>) -> Verdict {
     let now = findings.now;
+    findings.carry_over();
     let earliest = |wanted: Finding| findings.list.iter().filter(|(finding, _)| *finding == wanted).map(|(_, reason)| reason.since).min();
-    // One violation that gives way to another does not begin the grace period anew.
-    let broken_before = findings.before.iter().filter(|reason| BROKEN.contains(&reason.code.as_str())).map(|reason| reason.since).min();
     let soonest = |a: Option<Timestamp>, b: Option<Timestamp>| a.into_iter().chain(b).min();
-    if let Some(since) = earliest(Finding::Broken).map(|since| broken_before.map_or(since, |before| before.min(since))) {
+    if let Some(since) = earliest(Finding::Broken) {
         let deadline = since.plus_days(rules.grace_days.into());
         if now < deadline {
-            return verdict_of(Status::InGrace, findings, Some(deadline), Some(deadline));
+            return verdict_of(Status::InGrace, findings, Some(deadline), soonest(Some(deadline), silent_at));
         }
-        return verdict_of(Status::Noncompliant, findings, None, None);
+        return verdict_of(Status::Noncompliant, findings, None, silent_at);
     }
     if earliest(Finding::NotKnown).is_some() {
         return verdict_of(Status::Unknown, findings, None, silent_at);
@@ -212,6 +227,8 @@ fn verdict_of(status: Status, mut findings: Findings<'_>, deadline: Option<Times
     Verdict { status, reasons: findings.list.into_iter().map(|(_, reason)| reason).collect(), deadline, valid_until }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 #[allow(clippy::unnecessary_wraps, clippy::type_complexity, reason = "a table of cases reads best as it is")]
 mod tests;

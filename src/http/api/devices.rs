@@ -15,6 +15,7 @@ use crate::{
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
         id::{CommandId, DeviceId, UserId},
+        origin::{Origin, origins},
         time::Timestamp,
         user::Permission,
     },
@@ -25,7 +26,7 @@ use crate::{
         commands::{self, QueuedCommand},
         devices::{self as rows, Device, StatusFilter},
         page::Page,
-        postures,
+        policies, postures,
         timeline::{self, DeviceEvent},
         users,
     },
@@ -310,4 +311,16 @@ pub async fn get_posture(
         })
         .await?;
     Ok(web::Json(posture))
+}
+
+/// What is asked of a device, setting by setting, with the policies that it comes from.
+#[utoipa::path(get, path = "/api/v1/devices/{id}/policy", params(("id" = DeviceId, Path)), responses((status = 200, body = Vec<Origin>), (status = 404, body = Problem)), tag = "devices", security(("token" = [])))]
+pub async fn get_policy(caller: Caller, app: web::Data<App>, id: web::Path<DeviceId>) -> Result<web::Json<Vec<Origin>>, ApiError> {
+    caller.must(Permission::Read)?;
+    let id = id.into_inner();
+    let found = app.read(move |conn| {
+        let device = rows::find(conn, id)?.ok_or(Error::NotFound("device"))?;
+        Ok::<_, Error>(policies::of_user(conn, device.user_id)?)
+    });
+    Ok(web::Json(origins(&found.await?)))
 }

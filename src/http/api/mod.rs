@@ -17,8 +17,10 @@ pub mod openapi;
 pub mod orders;
 pub mod paging;
 pub mod policies;
+pub mod preview;
 pub mod push_certificate;
 pub mod reports;
+pub mod rollouts;
 pub mod settings;
 pub mod users;
 pub mod webhooks;
@@ -49,6 +51,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/groups/{id}").get(groups::get_group).patch(groups::rename_group).delete(groups::delete_group))
             .service(resource("/groups/{id}/members/{user}").put(groups::add_member).delete(groups::remove_member))
             .service(resource("/policies").get(policies::list_policies).post(policies::create_policy))
+            .service(resource("/policies/preview").post(preview::preview_policy))
             .service(resource("/policies/{id}").get(policies::get_policy).put(policies::replace_policy).delete(policies::delete_policy))
             .service(resource("/devices").get(devices::list_devices))
             .service(resource("/devices/{id}").get(devices::get_device))
@@ -58,6 +61,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/commands/{command}/cancel").post(approvals::cancel_command))
             .service(resource("/devices/{id}/timeline").get(devices::list_timeline))
             .service(resource("/devices/{id}/posture").get(devices::get_posture))
+            .service(resource("/devices/{id}/policy").get(devices::get_policy))
+            .service(resource("/rollouts").get(rollouts::list_rollouts))
             .service(resource("/devices/{id}/wipe").post(orders::wipe_device))
             .service(resource("/devices/{id}/lock").post(orders::lock_device))
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))

@@ -10,7 +10,8 @@ use utoipa::{
 };
 
 use super::{
-    approvals, audit, devices, groups, imports, jobs, links, mails, orders, policies, push_certificate, reports, settings, users, webhooks,
+    approvals, audit, devices, groups, imports, jobs, links, mails, orders, policies, preview, push_certificate, reports, rollouts,
+    settings, users, webhooks,
 };
 
 /// The whole description.
@@ -23,7 +24,7 @@ use super::{
         imports::import_users, imports::get_import,
         groups::list_groups, groups::create_group, groups::get_group, groups::rename_group, groups::delete_group, groups::add_member,
         groups::remove_member,
-        policies::list_policies, policies::create_policy, policies::get_policy, policies::replace_policy, policies::delete_policy,
+        policies::list_policies, policies::create_policy, policies::get_policy, policies::replace_policy, policies::delete_policy, preview::preview_policy, rollouts::list_rollouts, devices::get_policy,
         devices::list_devices, devices::get_device, devices::list_commands, devices::get_command, devices::list_timeline,
         devices::get_posture,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     domain::{
         id::{GroupId, PolicyId},
+        ladder::Ladder,
         passcode::PasscodePolicy,
         policy::{Enforcement, MinOs, Rules},
         user::Permission,
@@ -50,7 +51,7 @@ impl From<rows::Policy> for PolicyView {
 #[serde(deny_unknown_fields)]
 pub struct PolicyBody {
     /// Ignored in a new policy; must be that of the address in a changed one, if it is there.
-    id: Option<PolicyId>,
+    pub(super) id: Option<PolicyId>,
     /// Name.
     name: String,
     /// It reaches every user. Left out: a new policy without groups does; a changed one stays as it is.
@@ -74,10 +75,12 @@ pub struct PolicyBody {
     grace_days: Option<u16>,
     /// What happens then.
     enforcement: Option<Enforcement>,
+    /// Who is told meanwhile, and what comes in the end.
+    ladder: Option<Ladder>,
 }
 
 impl PolicyBody {
-    fn wanted(self) -> WantedPolicy {
+    pub(super) fn wanted(self) -> WantedPolicy {
         let usual = Rules::default();
         WantedPolicy {
             name: self.name,
@@ -92,6 +95,7 @@ impl PolicyBody {
                 max_silence_days: self.max_silence_days.unwrap_or(usual.max_silence_days),
                 grace_days: self.grace_days.unwrap_or(usual.grace_days),
                 enforcement: self.enforcement.unwrap_or(usual.enforcement),
+                ladder: self.ladder.unwrap_or(usual.ladder),
             },
         }
     }

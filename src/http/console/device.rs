@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     device_list::{name_of, system_of},
+    device_policy::{self, AskedRow, PolicyRow, asked},
     frame::Frame,
     show::{self, Badge, When},
 };
@@ -12,8 +13,8 @@ use crate::{
     domain::{
         command::CommandState,
         compliance::Reason,
-        id::{CommandId, DeviceId, UserId},
-        policy::EffectivePolicy,
+        id::{CommandId, DeviceId, PolicyId, UserId},
+        policy::Rules,
         posture::{Fact, Posture, Source},
         time::Timestamp,
         user::Permission,
@@ -121,6 +122,7 @@ struct DeviceView {
     evaluated: Option<When>,
     enrolled: Option<When>,
     policies: Vec<PolicyRow>,
+    asked: Vec<AskedRow>,
     reasons: Vec<ReasonRow>,
     facts: Vec<FactRow>,
     profiles: Vec<String>,
@@ -132,16 +134,10 @@ struct DeviceView {
     may_decide: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct PolicyRow {
-    id: String,
-    name: String,
-}
-
 struct Found {
     main: DeviceWithOffers,
     posture: Posture,
-    policy: Option<EffectivePolicy>,
+    policy: Vec<(PolicyId, String, Rules)>,
     commands: crate::store::page::Page<commands::QueuedCommand>,
     events: crate::store::page::Page<timeline::DeviceEvent>,
 }
@@ -157,7 +153,7 @@ pub async fn get_device(admin: Admin, id: web::Path<DeviceId>, query: web::Query
             let main = DeviceWithOffers::get(conn, id)?;
             Ok::<_, Error>(Found {
                 posture: postures::get(conn, id)?,
-                policy: policies::for_user(conn, main.device.user_id)?,
+                policy: policies::of_user(conn, main.device.user_id)?,
                 commands: commands::list(conn, id, of_commands)?,
                 events: timeline::list(conn, id, of_events)?,
                 main,
@@ -189,7 +185,8 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         enrolled: When::some(device.enrolled_at, now),
         serial: device.serial.clone(),
         model: device.model.clone().or_else(|| device.product_name.clone()),
-        policies: policy_rows(found.policy),
+        asked: asked(&found.policy),
+        policies: device_policy::rows(found.policy),
         reasons: reasons.into_iter().map(|reason| reason_row(reason, now)).collect(),
         facts: facts(&found.posture, now),
         profiles: found.posture.managed_profiles.iter().flat_map(|fact| &fact.value).map(|profile| profile.identifier.clone()).collect(),
@@ -202,10 +199,6 @@ fn view(admin: &Admin, found: Found) -> Result<DeviceView, Problem> {
         email: found.main.email,
         owner: found.main.name,
     })
-}
-
-fn policy_rows(policy: Option<EffectivePolicy>) -> Vec<PolicyRow> {
-    policy.into_iter().flat_map(|policy| policy.from).map(|(id, name)| PolicyRow { id: id.to_string(), name }).collect()
 }
 
 fn reason_row(reason: Reason, now: Timestamp) -> ReasonRow {

@@ -10,6 +10,7 @@ use super::{
     frame::Frame,
     policies::reach,
     policy_fields::{Part, Typed, Wrongs},
+    policy_preview::PreviewPart,
     policy_words, see,
     show::count,
     user_form::Tick,
@@ -30,11 +31,12 @@ use crate::{
     },
     service::{
         Error,
-        policy::{ROLLOUT, WantedPolicy},
+        policy::{WantedPolicy, scope_of},
     },
     store::{
-        groups, jobs,
+        groups,
         policies::{self, Policy},
+        rollouts,
     },
 };
 
@@ -53,6 +55,8 @@ struct Draft {
     groups: Vec<GroupId>,
     wrongs: Wrongs,
     notice: Option<String>,
+    /// What saving would change, where somebody asked.
+    preview: Option<PreviewPart>,
 }
 
 impl Draft {
@@ -93,6 +97,20 @@ impl Draft {
         Ok(())
     }
 
+    /// Whether saving is not wanted yet, but what it would change.
+    fn is_trial(&self) -> bool {
+        self.typed.get("preview") == "yes"
+    }
+
+    /// Finds out what saving would change.
+    async fn try_out(&mut self, admin: &Admin, id: Option<PolicyId>, wanted: WantedPolicy) -> Result<(), Error> {
+        match admin.app.preview_policy(id, wanted).await {
+            Ok(found) => self.preview = Some(PreviewPart::of(found)),
+            Err(error) => self.refuse(error)?,
+        }
+        Ok(())
+    }
+
     fn is_wrong(&self) -> bool {
         !self.wrongs.is_empty() || self.notice.is_some()
     }
@@ -120,6 +138,7 @@ struct FormView {
     groups: Vec<Tick>,
     parts: Vec<Part>,
     rollout: Option<Rollout>,
+    preview: Option<PreviewPart>,
     id: Option<PolicyId>,
 }
 
@@ -140,26 +159,28 @@ pub async fn get_new(admin: Admin) -> Result<HttpResponse, Problem> {
 pub async fn post_new(form: Form<PolicyForm>) -> Result<HttpResponse, Problem> {
     let admin = form.admin;
     let mut draft = Draft::of_form(&form.fields);
-    if let Some(wanted) = draft.wanted() {
-        match admin.app.create_policy(admin.actor.clone(), wanted).await {
+    match draft.wanted() {
+        Some(wanted) if draft.is_trial() => draft.try_out(&admin, None, wanted).await?,
+        Some(wanted) => match admin.app.create_policy(admin.actor.clone(), wanted).await {
             Ok(policy) => return Ok(see(&format!("/console/policies/{}?done=created", policy.id))),
             Err(error) => draft.refuse(error)?,
-        }
+        },
+        None => {}
     }
     show_new(&admin, draft).await
 }
 
-async fn show_new(admin: &Admin, draft: Draft) -> Result<HttpResponse, Problem> {
+async fn show_new(admin: &Admin, mut draft: Draft) -> Result<HttpResponse, Problem> {
     let frame = Frame::new(admin, "/console/policies", "Create a policy").below("/console/policies", "Policies");
     let all = admin.app.read(groups::all).await.map_err(Error::from)?;
-    Ok(show_form(admin, frame, &draft, all, None))
+    Ok(show_form(admin, frame, &mut draft, all, None))
 }
 
 /// Shows the form: of a new policy, or of one that is there and on its way to its devices.
 fn show_form(
     admin: &Admin,
     frame: Frame,
-    draft: &Draft,
+    draft: &mut Draft,
     all: Vec<(GroupId, String)>,
     existing: Option<(PolicyId, Rollout)>,
 ) -> HttpResponse {
@@ -177,6 +198,7 @@ fn show_form(
             .wrong(draft.wrongs.get("groups")),
         groups: all.into_iter().map(|(id, name)| Tick { is_on: draft.groups.contains(&id), id, name }).collect(),
         parts: draft.typed.parts(&draft.wrongs),
+        preview: draft.preview.take(),
         rollout,
         id,
     };
@@ -212,10 +234,10 @@ async fn find(admin: &Admin, id: PolicyId) -> Result<Found, Error> {
         .read(move |conn| {
             let policy = policies::find(conn, id)?.ok_or(Error::NotFound("policy"))?;
             let (total, judged) = policies::count_reached(conn, &policy, policy.updated_at)?;
-            let keys = [format!("{ROLLOUT}:all"), format!("{ROLLOUT}:{id}")];
+            let scope = scope_of(&policy);
             let mut is_running = false;
-            for key in keys {
-                is_running |= jobs::find_by_key(conn, &key)?.is_some_and(|job| job.dead_at.is_none());
+            for rollout in rollouts::unfinished(conn)? {
+                is_running |= rollout.scope()?.touches(&scope);
             }
             let rollout = Rollout { devices: count(total, "device"), is_running, judged, total };
             Ok(Found { policy, groups: groups::all(conn)?, rollout })
@@ -229,8 +251,8 @@ pub async fn get_policy(admin: Admin, id: web::Path<PolicyId>, query: web::Query
     let frame = policy_frame(&admin, &found.policy).done(done(&query.done));
     if admin.may(Permission::ManagePolicies) {
         let Policy { name, is_for_everyone, groups, rules, .. } = &found.policy;
-        let draft = Draft::of_policy(name, *is_for_everyone, groups.clone(), rules);
-        return Ok(show_existing(&admin, frame, &draft, found));
+        let mut draft = Draft::of_policy(name, *is_for_everyone, groups.clone(), rules);
+        return Ok(show_existing(&admin, frame, &mut draft, found));
     }
     let names: HashMap<GroupId, String> = found.groups.into_iter().collect();
     let view = ReadView {
@@ -247,16 +269,18 @@ pub async fn post_policy(form: Form<PolicyForm>, id: web::Path<PolicyId>) -> Res
     let admin = form.admin;
     let found = find(&admin, *id).await?;
     let mut draft = Draft::of_form(&form.fields);
-    if let Some(wanted) = draft.wanted() {
-        match admin.app.change_policy(admin.actor.clone(), *id, wanted).await {
+    match draft.wanted() {
+        Some(wanted) if draft.is_trial() => draft.try_out(&admin, Some(*id), wanted).await?,
+        Some(wanted) => match admin.app.change_policy(admin.actor.clone(), *id, wanted).await {
             Ok(_) => return Ok(see(&format!("/console/policies/{}?done=changed", *id))),
             Err(error) => draft.refuse(error)?,
-        }
+        },
+        None => {}
     }
-    Ok(show_existing(&admin, policy_frame(&admin, &found.policy), &draft, found))
+    Ok(show_existing(&admin, policy_frame(&admin, &found.policy), &mut draft, found))
 }
 
-fn show_existing(admin: &Admin, frame: Frame, draft: &Draft, found: Found) -> HttpResponse {
+fn show_existing(admin: &Admin, frame: Frame, draft: &mut Draft, found: Found) -> HttpResponse {
     show_form(admin, frame, draft, found.groups, Some((found.policy.id, found.rollout)))
 }
 

@@ -73,6 +73,7 @@ const SECTIONS: &[Section] = &[
         text: "How long it may stay silent, how long there is to mend it, and what happens then.",
         settings: CONSEQUENCES,
     },
+    Section { title: "Who is told", text: "While a device breaks the policy, and in the end.", settings: LADDER },
 ];
 
 const PASSCODE: &[Setting] = &[
@@ -219,6 +220,32 @@ const CONSEQUENCES: &[Setting] = &[
     Setting::Enforcement,
 ];
 
+const LADDER: &[Setting] = &[
+    Setting::Tick(Tick {
+        name: "ladder.notify_user",
+        label: "The person is told by mail",
+        hint: "What is wrong, until when, and what to do; and once more when access is lost. Not ticked: only the portal says so.",
+        get: |rules| rules.ladder.notify_user,
+        set: |rules, is_on| rules.ladder.notify_user = is_on,
+    }),
+    Setting::Number(Number {
+        name: "ladder.remind_every_days",
+        label: "Days between two mails while nothing was mended",
+        hint: "0 to 30. Empty or 0: one mail only.",
+        range: (0, 30),
+        get: |rules| Some(rules.ladder.remind_every_days).filter(|days| *days > 0),
+        set: |rules, number| rules.ladder.remind_every_days = number.unwrap_or_default(),
+    }),
+    Setting::Number(Number {
+        name: "ladder.retire_after_days",
+        label: "Days of non-compliance after which letting the device go is proposed",
+        hint: "1 to 365. An administrator is asked and decides; nothing is ever let go by itself. Empty: never proposed.",
+        range: (1, 365),
+        get: |rules| rules.ladder.retire_after_days,
+        set: |rules, number| rules.ladder.retire_after_days = number,
+    }),
+];
+
 const ENFORCEMENT: &str = "enforcement";
 
 /// Everything that can be wrong, by the name of its field.
@@ -230,6 +257,17 @@ pub(super) struct Part {
     title: &'static str,
     text: &'static str,
     fields: Vec<Field>,
+}
+
+/// What people read for the name of a setting in the API.
+pub(super) fn label(name: &str) -> Option<&'static str> {
+    settings().find_map(|setting| match setting {
+        Setting::Number(number) if number.name == name => Some(number.label),
+        Setting::Tick(tick) if tick.name == name => Some(tick.label),
+        Setting::Version(version) if version.name == name => Some(version.label),
+        Setting::Enforcement if name == ENFORCEMENT => Some("Access of a device that breaks the policy"),
+        _ => None,
+    })
 }
 
 /// What was typed, by the name of the field.

@@ -1,5 +1,7 @@
 //! What a policy asks for, in words.
 
+use serde_json::Value;
+
 use super::show::count;
 use crate::domain::policy::{Enforcement, Rules};
 
@@ -52,6 +54,18 @@ pub(super) fn consequence(rules: &Rules) -> String {
     match rules.enforcement {
         Enforcement::Block => format!("Blocked {grace}; silent for at most {}", count(rules.max_silence_days, "day")),
         Enforcement::AllowAndReport => format!("Reported only; silent for at most {}", count(rules.max_silence_days, "day")),
+    }
+}
+
+/// One setting with its value, in words.
+#[must_use]
+pub(super) fn setting(name: &str, value: &Value) -> String {
+    let label = super::policy_fields::label(name).unwrap_or(name);
+    match value {
+        Value::Bool(true) => label.to_owned(),
+        Value::Bool(false) => format!("{label}: no"),
+        Value::String(text) => format!("{label}: {}", text.replace('_', " ")),
+        other => format!("{label}: {other}"),
     }
 }
 

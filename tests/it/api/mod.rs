@@ -3,8 +3,10 @@
 mod document;
 mod every_route;
 mod groups;
+mod ladder;
 mod manners;
 mod policies;
 mod roles;
 mod settings;
 mod users;
+mod what_if;

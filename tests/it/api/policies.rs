@@ -29,6 +29,8 @@ async fn every_range_is_kept(db: Database) {
         ("passcode.history", 0, 50),
         ("max_silence_days", 1, 120),
         ("grace_days", 0, 365),
+        ("ladder.remind_every_days", 0, 30),
+        ("ladder.retire_after_days", 1, 365),
     ];
     let policy = |field: &str, value: Value| match field.split_once('.') {
         Some((outer, inner)) => json!({ "name": format!("{field} {value}"), outer: { inner: value } }),
@@ -72,7 +74,7 @@ async fn a_changed_policy_is_rolled_out_and_the_device_has_time_to_take_it_over(
     let stricter = json!({ "name": "all", "passcode": { "required": true, "min_length": 8, "allow_simple": false } });
     let changed = admin.put(&format!("/policies/{policy}"), &stricter).await.expect(200);
     assert_eq!((&changed["passcode"]["min_length"], &changed["everyone"]), (&json!(8), &json!(true)));
-    assert_eq!(app.jobs("policy_rollout").len(), 1);
+    assert_eq!(app.jobs("rollout").len(), 1);
     app.work().await;
     let shown = admin.device(&device).await;
     assert_eq!((&shown["compliance"], &shown["access"]), (&json!("in_grace"), &json!("allow")));
@@ -151,6 +153,7 @@ async fn of_several_policies_the_strictest_value_of_each_setting_holds(db: Datab
     let shown = phone.seen_by(&admin).await;
     assert_eq!(shown["compliance"], "noncompliant", "no grace beats three days of it: {shown}");
     assert_eq!(shown["reasons"][0]["code"], "os_outdated");
+    app.work().await;
 }
 
 async fn a_device_that_is_silent_for_too_long_breaks_the_policy(db: Database) {

@@ -232,4 +232,5 @@ async fn a_lost_passcode_profile_is_installed_again(db: Database) {
     assert!(phone.device().profiles().contains(&identifier.as_str()));
     let shown = admin.device(&device).await;
     assert_eq!((&shown["compliance"], &shown["reasons"][0]["code"]), (&json!("noncompliant"), &json!("passcode_too_weak")));
+    app.work().await;
 }

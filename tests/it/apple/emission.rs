@@ -103,6 +103,7 @@ async fn every_command_that_is_sent_is_one_that_apple_accepts(db: Database) {
         "Settings",
     ];
     assert_eq!(seen, all);
+    app.work().await;
 }
 
 /// Obeys everything, and holds each command against the tables before.

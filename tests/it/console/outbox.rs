@@ -37,7 +37,7 @@ async fn work_that_was_given_up_is_tried_again(database: Database) {
     app.admin().create_policy(&serde_json::json!({ "name": "All" })).await;
     app.database.tamper("UPDATE jobs SET dead_at = 1, last_error = 'the database was away', attempts = 9");
     clerk.open("/console/").await.says("1 job given up");
-    let page = clerk.open("/console/jobs?state=dead").await.says("Policy rollout").says("the database was away");
+    let page = clerk.open("/console/jobs?state=dead").await.says("Rollout").says("the database was away");
     let retry = page.page.forms.iter().find(|form| form.action.ends_with("/retry")).unwrap().clone();
     clerk.submit_form(&page, &retry, &retry.action, &[]).await.expect(200).says("tried again now");
     app.work().await;

@@ -43,6 +43,7 @@ fn expected(id: &Value, group: &str) -> Value {
         "max_silence_days": 14,
         "grace_days": 3,
         "enforcement": "allow_and_report",
+        "ladder": { "notify_user": true, "remind_every_days": 5, "retire_after_days": 60 },
     })
 }
 
@@ -69,6 +70,8 @@ async fn a_policy_from_the_form_is_the_one_that_the_api_shows(database: Database
         ("max_silence_days", "14"),
         ("grace_days", "3"),
         ("enforcement", "allow_and_report"),
+        ("ladder.remind_every_days", "5"),
+        ("ladder.retire_after_days", "60"),
     ] {
         assert!(form.fill(name, value), "no field {name}");
     }

@@ -6,7 +6,10 @@ use enlist::{
         passcode::PasscodePolicy,
         policy::Rules,
     },
-    store::{Error, devices, policies},
+    store::{
+        Error, devices, policies,
+        rollouts::{self, Scope},
+    },
 };
 
 use super::fixture::{device, first, policy, read, stored_group, stored_user, write};
@@ -17,7 +20,7 @@ every_backend!(
     the_strictest_of_all_policies_that_reach_a_user_holds,
     a_policy_is_changed_with_its_groups,
     a_policy_without_its_group_reaches_nobody,
-    the_devices_that_a_policy_reaches_are_paged,
+    the_devices_that_a_change_concerns_are_paged,
 );
 
 fn length(least: u8) -> Rules {
@@ -89,7 +92,7 @@ async fn a_policy_without_its_group_reaches_nobody(db: Database) {
     assert!(read(&store, move |c| policies::for_user(c, ada.id)).await.is_none());
 }
 
-async fn the_devices_that_a_policy_reaches_are_paged(db: Database) {
+async fn the_devices_that_a_change_concerns_are_paged(db: Database) {
     let store = db.store();
     let ada = stored_user(&store, "ada@example.com").await;
     let grace = stored_user(&store, "grace@example.com").await;
@@ -105,12 +108,13 @@ async fn the_devices_that_a_policy_reaches_are_paged(db: Database) {
     let other = device(grace.id, "grace");
     let other_id = other.id;
     write(&store, move |tx| devices::insert(tx, &other)).await;
-    let mut made = policy("p", length(6));
-    made.groups = vec![team.id, twin.id];
-    let reached =
-        async |made: policies::Policy, after: Option<DeviceId>| read(&store, move |c| policies::devices_reached(c, &made, after, 2)).await;
-    assert_eq!(reached(made.clone(), None).await, of_ada[..2]);
-    assert_eq!(reached(made.clone(), Some(of_ada[1])).await, of_ada[2..]);
-    made.is_for_everyone = true;
-    assert_eq!(reached(made, Some(of_ada[1])).await, [of_ada[2], other_id]);
+    let next = async |scope: Scope, after: Option<DeviceId>| read(&store, move |c| rollouts::next_devices(c, &scope, after, 2)).await;
+    let both = Scope::Groups(vec![team.id, twin.id]);
+    assert_eq!(next(both.clone(), None).await, of_ada[..2]);
+    assert_eq!(next(both.clone(), Some(of_ada[1])).await, of_ada[2..]);
+    assert_eq!(next(Scope::Everyone, Some(of_ada[1])).await, [of_ada[2], other_id]);
+    assert_eq!(next(Scope::Users(vec![grace.id]), None).await, [other_id]);
+    for (scope, count) in [(both, 3), (Scope::Everyone, 4), (Scope::Users(vec![grace.id]), 1)] {
+        assert_eq!(read(&store, move |c| rollouts::count_devices(c, &scope)).await, count);
+    }
 }

@@ -1,0 +1,2 @@
+DROP TABLE ladders;
+DROP TABLE rollouts;
