@@ -18,7 +18,7 @@ const COMPUTER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101
 const MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15";
 const ANDROID: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36";
 const CHROME_ON_IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/130.0 Mobile/15E148 Safari/604.1";
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 12] = [
     "/",
     "/enroll/code",
     "/enroll/consent",
@@ -29,6 +29,8 @@ const PAGES: [&str; 10] = [
     "/enroll/help/safari",
     "/enroll/help/cookies",
     "/enroll/help/declined",
+    "/enroll/help/browsers",
+    "/browser",
 ];
 
 #[actix_web::test]
@@ -42,7 +44,7 @@ async fn scanners_that_look_and_send_forms_change_nothing() {
             assert!(answer.status.is_success() || answer.status == StatusCode::SEE_OTHER, "{path}: {}", answer.status);
         }
     }
-    for path in ["/enroll/address", "/enroll/code", "/enroll/resend", "/enroll/consent", "/enroll/apple", "/enroll/restart"] {
+    for path in ["/enroll/address", "/enroll/code", "/enroll/resend", "/enroll/consent", "/enroll/apple", "/enroll/restart", "/browser", "/browser/enroll"] {
         let form = [("email", ADA), ("code", "12345678"), ("consent", "yes")];
         let answer = stage.call(TestRequest::post().uri(path).set_form(form)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
