@@ -44,7 +44,16 @@ async fn scanners_that_look_and_send_forms_change_nothing() {
             assert!(answer.status.is_success() || answer.status == StatusCode::SEE_OTHER, "{path}: {}", answer.status);
         }
     }
-    for path in ["/enroll/address", "/enroll/code", "/enroll/resend", "/enroll/consent", "/enroll/apple", "/enroll/restart", "/browser", "/browser/enroll"] {
+    for path in [
+        "/enroll/address",
+        "/enroll/code",
+        "/enroll/resend",
+        "/enroll/consent",
+        "/enroll/apple",
+        "/enroll/restart",
+        "/browser",
+        "/browser/enroll",
+    ] {
         let form = [("email", ADA), ("code", "12345678"), ("consent", "yes")];
         let answer = stage.call(TestRequest::post().uri(path).set_form(form)).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
