@@ -83,6 +83,10 @@ uuid_id! {
     InvitationId,
     /// One browser's walk through the portal.
     VisitId,
+    /// A protected link.
+    LinkId,
+    /// Something that a person did with a protected link.
+    LinkEventId,
     /// A code sent to a mailbox.
     CodeId,
     /// A certificate in the database.

@@ -10,6 +10,7 @@ pub mod device;
 pub mod enrollment;
 pub mod id;
 pub mod ladder;
+pub mod link;
 pub mod mail_access;
 pub mod networks;
 pub mod origin;

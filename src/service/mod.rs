@@ -33,6 +33,7 @@ pub mod import;
 pub mod invite;
 mod ladder;
 mod limit;
+pub mod links;
 pub mod mail_access;
 pub mod mail_gate;
 pub mod mail_profile;

@@ -12,6 +12,7 @@ use crate::{
         backend::Backend,
         browser::{self, DeviceLimits, Kind, MOST_DEVICES, Risk},
         id::GroupId,
+        link::is_domain,
         user::normalize_address,
     },
     store::{
@@ -52,6 +53,8 @@ pub struct Settings {
     pub browser_enrollment_groups: Vec<GroupId>,
     /// Before a protected link is followed the person is asked whether its target looks safe.
     pub browser_enrollment_awareness: bool,
+    /// The organization's own domains: what lies in or below them is opened without being shown first.
+    pub browser_enrollment_domains: Vec<String>,
     /// How many devices of each kind one person may have enrolled.
     pub device_limits: DeviceLimits,
     /// How people may enroll Android devices of their own: `agent`, `certificate`. Empty: not at all.
@@ -75,6 +78,7 @@ impl Default for Settings {
             browser_enrollment_days: 365,
             browser_enrollment_groups: Vec::new(),
             browser_enrollment_awareness: false,
+            browser_enrollment_domains: Vec::new(),
             device_limits: DeviceLimits::default(),
             android_personal: vec![Backend::Agent, Backend::Certificate],
             android_company: vec![Backend::Agent, Backend::Headwind, Backend::Certificate],
@@ -128,6 +132,8 @@ pub struct SettingsChange {
     pub browser_enrollment_groups: Option<Vec<GroupId>>,
     /// See [`Settings::browser_enrollment_awareness`].
     pub browser_enrollment_awareness: Option<bool>,
+    /// See [`Settings::browser_enrollment_domains`].
+    pub browser_enrollment_domains: Option<Vec<String>>,
     /// See [`Settings::device_limits`]. What is left out of it has no limit.
     pub device_limits: Option<DeviceLimits>,
     /// The risks of the change are known. Without it a risky change is not made, and the error names them.
@@ -143,7 +149,8 @@ impl SettingsChange {
     fn apply(self, settings: &mut Settings) {
         macro_rules! apply { ($($field:ident),+) => { $( if let Some(value) = self.$field { settings.$field = value; } )+ } }
         apply!(organization, mail_sender, certificate_days, refresh_hours, wipe_limit, ota_enrollment, scep_allow_sha1, scep_allow_3des);
-        apply!(browser_enrollment_enabled, browser_enrollment_groups, browser_enrollment_awareness, device_limits);
+        apply!(browser_enrollment_enabled, browser_enrollment_groups, browser_enrollment_awareness, browser_enrollment_domains);
+        apply!(device_limits);
         if let Some(Written(days)) = self.browser_enrollment_days {
             // Nothing and nought are refused alike.
             settings.browser_enrollment_days = days.unwrap_or(0);
@@ -164,6 +171,9 @@ impl Settings {
         }
         if !browser::DAYS.contains(&self.browser_enrollment_days) {
             return Err(Error::invalid("browser_enrollment_days", "must be a whole number from 1 to 365"));
+        }
+        if self.browser_enrollment_domains.len() > 100 || !self.browser_enrollment_domains.iter().all(|domain| is_domain(domain)) {
+            return Err(Error::invalid("browser_enrollment_domains", "must be at most 100 domains such as example.com, in lower case"));
         }
         let is_limit = |kind| self.device_limits.of(kind).is_none_or(|limit| (1..=MOST_DEVICES).contains(&limit));
         if ![Kind::Apple, Kind::Android, Kind::Browser].into_iter().all(is_limit) {

@@ -43,6 +43,7 @@ mod kept;
 pub mod ladders;
 pub mod launcher_packages;
 pub mod launchers;
+pub mod links;
 pub mod mail_accounts;
 pub mod mails;
 pub mod migrate;

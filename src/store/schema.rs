@@ -605,6 +605,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    protected_links (id) {
+        id -> Binary,
+        target -> Text,
+        note -> Text,
+        recipient -> Nullable<Text>,
+        created_by -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        withdrawn_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    link_events (id) {
+        id -> Binary,
+        link_id -> Binary,
+        user_id -> Binary,
+        device_id -> Nullable<Binary>,
+        at -> BigInt,
+        kind -> Text,
+    }
+}
+
 diesel::joinable!(access_excluded_groups -> groups (group_id));
 diesel::joinable!(access_exceptions -> devices (device_id));
 diesel::joinable!(group_members -> groups (group_id));
@@ -638,6 +662,9 @@ diesel::joinable!(activation_files -> enrollments (enrollment_id));
 diesel::joinable!(activation_files -> visits (visit_id));
 diesel::joinable!(mail_accounts -> enrollments (enrollment_id));
 diesel::joinable!(mail_passwords -> enrollments (enrollment_id));
+diesel::joinable!(link_events -> protected_links (link_id));
+diesel::joinable!(link_events -> users (user_id));
+diesel::joinable!(link_events -> devices (device_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
@@ -683,5 +710,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     launcher_numbers,
     activation_files,
     mail_accounts,
-    mail_passwords
+    mail_passwords,
+    protected_links,
+    link_events
 );

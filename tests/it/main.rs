@@ -20,6 +20,7 @@ mod apple;
 mod architecture;
 mod backup;
 mod browser;
+mod browsers;
 mod console;
 mod crash;
 mod deploy;

@@ -13,6 +13,7 @@ pub mod groups;
 pub mod imports;
 pub mod jobs;
 pub mod launcher;
+pub mod links;
 pub mod mail_access;
 pub mod mails;
 pub mod openapi;
@@ -83,6 +84,15 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/mail-password").post(mail_access::renew_mail_password))
             .service(resource("/mail-access").get(mail_access::get_mail_access).put(mail_access::replace_mail_access))
             .service(resource("/mail-access/keys").post(mail_access::make_mail_keys))
+            .service(resource("/links").get(links::list_links).post(links::create_link))
+            .service(
+                resource("/links/bulk")
+                    .app_data(web::JsonConfig::default().limit(4 * 1024 * 1024).error_handler(error::json_error))
+                    .post(links::create_links),
+            )
+            .service(resource("/links/{id}").get(links::get_link))
+            .service(resource("/links/{id}/withdraw").post(links::withdraw_link))
+            .service(resource("/reports/links").get(links::link_report))
             .service(resource("/reports/compliance").get(reports::compliance_report))
             .service(resource("/settings").get(settings::get_settings).patch(settings::change_settings))
             .service(

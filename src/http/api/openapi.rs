@@ -12,8 +12,8 @@ use utoipa::{
 use crate::{android::message::CommandPayload, http::device::agent};
 
 use super::{
-    access, approvals, audit, devices, groups, imports, jobs, launcher, mail_access, mails, orders, policies, preview, push_certificate,
-    reports, rollouts, saved_reports, settings, users, webhooks,
+    access, approvals, audit, devices, groups, imports, jobs, launcher, links, mail_access, mails, orders, policies, preview,
+    push_certificate, reports, rollouts, saved_reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -39,6 +39,7 @@ use super::{
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
         webhooks::test_webhook, webhooks::list_deliveries,
         orders::order_command, approvals::approve_command, approvals::cancel_command,
+        links::list_links, links::create_link, links::create_links, links::get_link, links::withdraw_link, links::link_report,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
         launcher::get_launcher, launcher::upload_launcher, launcher::get_launcher_settings, launcher::change_launcher_settings,

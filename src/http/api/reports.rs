@@ -155,7 +155,7 @@ fn line(device: &DeviceView) -> String {
 }
 
 /// One field (RFC 4180). A spreadsheet would run text that begins like a formula, so an apostrophe is put before it.
-fn csv_field(text: &str) -> String {
+pub(super) fn csv_field(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
     // Some spreadsheets divide at semicolons: a quoted field stays one for them as well.

@@ -40,6 +40,8 @@ pub struct BrowsersForm {
     #[serde(default)]
     group: Vec<GroupId>,
     #[serde(default)]
+    domains: String,
+    #[serde(default)]
     apple: String,
     #[serde(default)]
     android: String,
@@ -76,6 +78,7 @@ impl From<&Settings> for BrowsersForm {
             days: settings.browser_enrollment_days.to_string(),
             awareness: ticked(settings.browser_enrollment_awareness),
             group: settings.browser_enrollment_groups.clone(),
+            domains: settings.browser_enrollment_domains.join(" "),
             apple: limit(settings.device_limits.apple),
             android: limit(settings.device_limits.android),
             browser: limit(settings.device_limits.browser),
@@ -95,6 +98,9 @@ impl BrowsersForm {
             browser_enrollment_days: Some(Written(self.days.trim().parse().ok())),
             browser_enrollment_awareness: Some(!self.awareness.is_empty()),
             browser_enrollment_groups: Some(self.group.clone()),
+            browser_enrollment_domains: Some(
+                self.domains.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()).map(str::to_lowercase).collect(),
+            ),
             device_limits: Some(DeviceLimits {
                 apple: limit(&self.apple)?,
                 android: limit(&self.android)?,
@@ -144,6 +150,7 @@ async fn refuse(admin: &Admin, fields: &BrowsersForm, error: Error) -> Result<Ht
         "browser_enrollment_days" => "The number of days",
         "device_limits" => "The limits",
         "browser_enrollment_groups" => "The groups",
+        "browser_enrollment_domains" => "The domains",
         other => other,
     };
     let frame = frame(admin).refused(Some(sentence(&format!("{name} {why}"))));
@@ -173,6 +180,9 @@ async fn show(
                 .wrong(wrong_days),
             Field::tick("awareness", "Ask people whether a link looks safe before they follow it", !form.awareness.is_empty())
                 .hint("The answers stand in the report on links."),
+            Field::text("domains", "The organization's domains", form.domains.clone()).longest(2000).hint(
+                "Such as example.com, with a space between two. Links to anywhere else show where they lead before they are followed.",
+            ),
         ],
         limits: vec![
             limit("apple", "iPhones, iPads and Macs", &form.apple),

@@ -95,6 +95,13 @@ impl Field {
         self
     }
 
+    /// With room for so many characters.
+    #[must_use]
+    pub const fn longest(mut self, characters: usize) -> Self {
+        self.longest = characters;
+        self
+    }
+
     /// Which must not stay empty.
     #[must_use]
     pub const fn required(mut self) -> Self {

@@ -82,6 +82,7 @@ const NAVIGATION: &[(&str, &[EntryText])] = &[
             ("/console/users", "Users", Permission::Read),
             ("/console/domains", "Domains", Permission::Read),
             ("/console/groups", "Groups", Permission::Read),
+            ("/console/links", "Protected links", Permission::Read),
             ("/console/browsers", "Browsers", Permission::ManageSettings),
         ],
     ),

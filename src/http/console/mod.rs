@@ -36,6 +36,7 @@ mod group;
 mod groups;
 mod import;
 mod launcher;
+mod links;
 mod mail;
 mod orders;
 mod outbox;
@@ -136,6 +137,10 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/users/{id}/groups/remove", ManagePolicies, |at| sent(at, user::post_remove_group)),
     both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
     both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
+    both("/console/links", Read, ManageUsers, |at| sent(seen(at, links::get_links), links::post_links)),
+    look("/console/links/report", ReadAudit, |at| seen(at, links::get_report)),
+    look("/console/links/report.csv", ReadAudit, |at| seen(at, links::get_csv)),
+    both("/console/links/{id}/withdraw", ManageUsers, ManageUsers, |at| sent(seen(at, links::get_withdraw), links::post_withdraw)),
     look("/console/domains", Read, |at| seen(at, domains::get_domains)),
     both("/console/browsers", ManageSettings, ManageSettings, |at| sent(seen(at, browsers::get_browsers), browsers::post_browsers)),
     look("/console/groups", Read, |at| seen(at, groups::get_groups)),

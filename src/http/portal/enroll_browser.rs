@@ -15,6 +15,7 @@ use crate::{
     domain::{backend::Backend, browser::MANY_A_WEEK, enrollment::VISIT_SECONDS, id::VisitId, user::normalize_address},
     http::{browser_cookie, client::client_address, prose::sentence},
     service::{Error, enroll::Step, identify::CodeAsked},
+    store::visits::Visit,
 };
 
 /// What may stand behind the question mark.
@@ -74,7 +75,7 @@ async fn show(visitor: &Visitor, mut view: BrowserView, status: StatusCode) -> R
         days => format!("{days} days"),
     };
     view.is_off = !visitor.offers_browsers;
-    view.is_proved = visitor.user().is_some();
+    view.is_proved |= visitor.user().is_some();
     view.is_unknown = visitor.browser.family == Family::Other;
     if view.name.is_empty() {
         view.name = visitor.facts().name;
@@ -130,7 +131,7 @@ pub async fn post_enroll(visitor: Visitor, form: web::Form<ReturnForm>) -> Resul
     must_be_possible(&visitor)?;
     let Some(visit) = visitor.visit().filter(|_| visitor.user().is_some()) else { return Ok(see("/browser")) };
     let return_to = own_address(visitor.app.public_url(), &form.return_to);
-    enroll(&visitor, visit.id, return_to.as_deref()).await
+    Ok(enroll(&visitor, visit.id, return_to.as_deref()).await?)
 }
 
 /// Where the person wanted to go.
@@ -143,10 +144,29 @@ pub struct ReturnForm {
 /// What follows the right code: the browser gets its cookie, and the person goes where they wanted to.
 pub(super) async fn finish(visitor: &Visitor) -> Result<HttpResponse, Problem> {
     let Some(visit) = visitor.visit() else { return Ok(see("/browser")) };
-    enroll(visitor, visit.id, visit.return_to.as_deref()).await
+    match enroll(visitor, visit.id, visit.return_to.as_deref()).await {
+        Err(Error::Denied(why)) => refuse(visitor, visit, &why).await,
+        other => Ok(other?),
+    }
 }
 
-async fn enroll(visitor: &Visitor, visit: VisitId, return_to: Option<&str>) -> Result<HttpResponse, Problem> {
+/// Says why the browser is not enrolled though the mailbox was proved. The visit gets another cookie all the same: whoever planted
+/// the one before does not share in what was proved.
+async fn refuse(visitor: &Visitor, visit: &Visit, why: &str) -> Result<HttpResponse, Problem> {
+    let secret = visitor.app.renew_visit_cookie(visit.id).await?;
+    let view = BrowserView {
+        email: visit.email.clone().unwrap_or_default(),
+        return_to: visit.return_to.clone().unwrap_or_default(),
+        error: Some(sentence(why)),
+        is_proved: true,
+        ..BrowserView::default()
+    };
+    let mut response = show(visitor, view, StatusCode::FORBIDDEN).await?;
+    let _ = response.add_cookie(&visitor.cookie(secret, visit.expires_at));
+    Ok(response)
+}
+
+async fn enroll(visitor: &Visitor, visit: VisitId, return_to: Option<&str>) -> Result<HttpResponse, Error> {
     let secret = visitor.app.enroll_browser(visit, visitor.facts(), visitor.browser_secret.clone()).await?;
     let mut response = see(return_to.unwrap_or("/browser?note=done"));
     let _ = response.add_cookie(&browser_cookie::make(&visitor.app, secret));
@@ -169,7 +189,7 @@ fn must_be_possible(visitor: &Visitor) -> Result<(), Problem> {
 /// The visit that there is, where it is about this browser and leads to the same place; or a new one with its cookie.
 async fn visit_for(visitor: &Visitor, return_to: Option<String>) -> Result<(VisitId, Option<Cookie<'static>>), Problem> {
     let is_waiting = matches!(visitor.step(), Step::Address | Step::Code);
-    let fits = |visit: &&crate::store::visits::Visit| visit.backend == Some(Backend::Browser) && visit.return_to == return_to;
+    let fits = |visit: &&Visit| visit.backend == Some(Backend::Browser) && visit.return_to == return_to;
     if let Some(visit) = visitor.visit().filter(fits).filter(|_| is_waiting) {
         return Ok((visit.id, None));
     }

@@ -22,6 +22,7 @@ mod devices;
 mod enroll_browser;
 mod help;
 pub mod limit;
+mod link;
 mod method;
 mod profile;
 mod progress;
@@ -60,6 +61,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(web::resource("/devices/{id}/check").route(web::post().to(device::post_check)));
     add(seen("/devices/{id}/remove", remove::get_one).route(web::post().to(remove::post_one)));
     add(seen("/browser", enroll_browser::get_browser).route(web::post().to(enroll_browser::post_address)));
+    add(seen("/l/{token}", link::get_link).route(web::post().to(link::post_answer)));
+    add(seen("/l/{token}/go", link::get_go));
     add(web::resource("/browser/enroll").route(web::post().to(enroll_browser::post_enroll)));
     // Last, because its pattern covers the others.
     add(seen("/enroll/{token}", start::get_invitation));

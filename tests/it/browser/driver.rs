@@ -5,6 +5,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -47,21 +48,41 @@ pub struct Browser {
     base: String,
     width: u32,
     _driver: Driver,
-    profile: TempFolder,
+    profile: Arc<TempFolder>,
+}
+
+/// What differs from one person's browser to the next.
+#[derive(Clone)]
+pub struct Habits {
+    /// The folder where the browser keeps what it keeps.
+    pub profile: Arc<TempFolder>,
+    /// It opens a private window.
+    pub is_private: bool,
+    /// It blocks cookies.
+    pub blocks_cookies: bool,
+    /// What it calls itself; what it is where there is none.
+    pub agent: Option<String>,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { profile: Arc::new(TempFolder::new("browser")), is_private: false, blocks_cookies: false, agent: None }
+    }
 }
 
 impl Browser {
     /// A browser for this server, whose window is so many pixels wide.
     pub async fn start(base: &str, width: u32) -> Self {
-        Self::start_with(base, width, None).await
+        Self::start_with(base, width, Habits::default()).await
     }
 
     /// The same with another name for itself.
     pub async fn start_as(base: &str, width: u32, agent: &str) -> Self {
-        Self::start_with(base, width, Some(agent)).await
+        Self::start_with(base, width, Habits { agent: Some(agent.to_owned()), ..Habits::default() }).await
     }
 
-    async fn start_with(base: &str, width: u32, agent: Option<&str>) -> Self {
+    /// The same, with habits of its own.
+    pub async fn start_with(base: &str, width: u32, habits: Habits) -> Self {
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .process_group(0)
@@ -71,13 +92,20 @@ impl Browser {
             .expect("chromedriver is needed; scripts/test installs it");
         let port = port_of(&mut child);
         let driver = Driver(child);
-        let profile = TempFolder::new("browser");
+        let profile = habits.profile;
         let mut arguments: Vec<String> = ARGUMENTS.iter().map(ToString::to_string).collect();
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
-        arguments.extend(agent.map(|agent| format!("--user-agent={agent}")));
+        arguments.extend(habits.agent.map(|agent| format!("--user-agent={agent}")));
+        if habits.is_private {
+            arguments.push("--incognito".into());
+        }
         let mut wanted = Capabilities::new();
         wanted.insert("browserName".into(), json!("chrome"));
-        let preferences = json!({ "download.default_directory": profile.path().join("downloads"), "download.prompt_for_download": false });
+        let mut preferences =
+            json!({ "download.default_directory": profile.path().join("downloads"), "download.prompt_for_download": false });
+        if habits.blocks_cookies {
+            preferences["profile.default_content_setting_values.cookies"] = json!(2);
+        }
         wanted.insert("goog:chromeOptions".into(), json!({ "args": arguments, "prefs": preferences }));
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(wanted)

@@ -2,5 +2,6 @@
 //! its window, and accessible. Pictures of the pages are kept in `target/pictures`.
 
 pub mod driver;
+mod enrolled;
 mod portal;
 mod story;

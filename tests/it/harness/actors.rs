@@ -238,6 +238,20 @@ impl<'a> Visitor<'a> {
         }
     }
 
+    /// Walks from the start page as far as it goes; where that is not to a profile, gives what the last page said.
+    pub async fn try_profile(&self) -> Result<Visit, String> {
+        let server = async {
+            loop {
+                self.app.app.job_enqueued().await;
+                self.app.work().await;
+            }
+        };
+        tokio::select! {
+            visit = self.owner.fetch_profile(Url::parse(self.app.address()).unwrap()) => visit.map_err(|error| error.to_string()),
+            () = server => unreachable!("the server works for ever"),
+        }
+    }
+
     /// Whether the page from which the profile came says by now that the device is enrolled.
     pub async fn sees_done(&self, page: &Page) -> bool {
         self.owner.sees_done(page).await.unwrap()

@@ -20,7 +20,7 @@ const MAC: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/6
 const ANDROID: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36";
 const OTHER_PHONE: &str = "Mozilla/5.0 (Mobile; Nokia_8110_4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5";
 const CHROME_ON_IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/130.0 Mobile/15E148 Safari/604.1";
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     "/",
     "/enroll/code",
     "/enroll/method",
@@ -34,6 +34,8 @@ const PAGES: [&str; 13] = [
     "/enroll/help/cookies",
     "/enroll/help/declined",
     "/enroll/help/access?reason=noncompliant",
+    "/enroll/help/browsers",
+    "/browser",
 ];
 
 #[actix_web::test]
@@ -57,6 +59,8 @@ async fn scanners_that_look_and_send_forms_change_nothing() {
         "/enroll/certificate",
         "/enroll/apple",
         "/enroll/restart",
+        "/browser",
+        "/browser/enroll",
     ] {
         let form = [("email", ADA), ("code", "12345678"), ("consent", "yes"), ("method", "certificate")];
         let answer = stage.call(TestRequest::post().uri(path).set_form(form)).await;

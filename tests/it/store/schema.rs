@@ -11,6 +11,7 @@ use enlist::{
         command::{CommandState, Purpose},
         compliance::Status,
         device::{EnrollmentState, Ownership, Platform},
+        link::LinkEventKind,
         schedule::Every,
         user::{Role, UserState},
         webhook::DeliveryState,
@@ -178,6 +179,7 @@ fn every_column_of_words_accepts_exactly_the_words_of_the_program() {
         Backend,
         ManagementMode,
         Every,
+        LinkEventKind,
         Outcome
     )
     .into();

@@ -1,0 +1,98 @@
+//! A browser that is enrolled itself, in a real one: the code from the mail, closing and opening, a private window, blocked cookies,
+//! revocation at the next click (A9, A11, A14, A18, B1, B8, B10, B14).
+
+use serde_json::json;
+
+use super::driver::{Browser, Habits};
+use crate::harness::{actors::text, app::TestApp, database::Database};
+
+const ADA: &str = "ada@example.com";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_browser_is_enrolled_and_revoked_on_a_desk() {
+    life(1280).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_browser_is_enrolled_and_revoked_in_a_narrow_window() {
+    life(390).await;
+}
+
+async fn life(width: u32) {
+    let app = TestApp::start(Database::sqlite()).await;
+    let admin = app.admin();
+    let user = admin.create_user(ADA).await;
+    let made = admin.post("/links", &json!({ "target": format!("{}/enroll/help/safari", app.address()) })).await.expect(201);
+    let link = text(&made, "url").replacen(app.address(), "", 1);
+    let habits = Habits::default();
+    let browser = Browser::start_with(app.address(), width, habits.clone()).await;
+    // A protected link leads to the question who it is, and back to itself.
+    browser.open(&link).await;
+    browser.sees("browser-address", &["Enroll this browser", "Your work mail address"]).await;
+    prove(&app, &browser).await;
+    assert_eq!(browser.place().await, link);
+    browser.sees("link-target", &["You are about to leave", "127.0.0.1", ADA]).await;
+    browser.press_text("Go on to").await;
+    assert_eq!(browser.place().await, "/enroll/help/safari");
+    browser.open("/browser").await;
+    browser.sees("browser-enrolled", &["This browser is enrolled", "Chrome on Linux"]).await;
+    browser.open("/devices").await;
+    browser.sees("browser-devices", &["Chrome on Linux (this browser)"]).await;
+    browser.press_text("Remove Chrome on Linux").await;
+    browser.sees("browser-remove", &["ends at once", "it will ask for a code again"]).await;
+    browser.close().await;
+    // Closed and opened again: the cookie stays.
+    let browser = Browser::start_with(app.address(), width, habits.clone()).await;
+    browser.open(&link).await;
+    browser.sees("link-again", &["You are about to leave"]).await;
+    a_private_window_is_asked(&app, width, &link, &habits).await;
+    blocked_cookies_are_explained(&app, width).await;
+    // Revoked: asked again at the next click.
+    admin.post(&format!("/users/{user}/revoke-enrollments"), &json!({ "confirm": true })).await.expect(200);
+    browser.press_text("Go on to").await;
+    browser.sees("browser-revoked", &["Enroll this browser"]).await;
+    browser.close().await;
+    app.work().await;
+}
+
+/// Types in the address and the code from the mail.
+async fn prove(app: &TestApp, browser: &Browser) {
+    browser.type_into("#email", ADA).await;
+    browser.press_text("Send me a code").await;
+    app.work().await;
+    let mut mails: Vec<_> = std::fs::read_dir(app.outbox()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    mails.sort_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap());
+    let mail = std::fs::read_to_string(mails.last().unwrap()).unwrap();
+    let digits = |word: &&str| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let code = mail.split(|c: char| !c.is_ascii_alphanumeric()).find(digits).unwrap();
+    browser.sees("browser-code", &["eight digits"]).await;
+    browser.type_into("#code", code).await;
+    browser.press_text("Go on").await;
+    app.work().await;
+}
+
+async fn a_private_window_is_asked(app: &TestApp, width: u32, link: &str, habits: &Habits) {
+    // Of another folder, because two browsers cannot share one; a private window starts empty in any.
+    let private = Habits { is_private: true, ..Habits::default() };
+    assert!(!std::sync::Arc::ptr_eq(&private.profile, &habits.profile));
+    let browser = Browser::start_with(app.address(), width, private.clone()).await;
+    browser.open(link).await;
+    prove(app, &browser).await;
+    assert_eq!(browser.place().await, link);
+    browser.close().await;
+    let browser = Browser::start_with(app.address(), width, private).await;
+    browser.open(link).await;
+    browser.sees("browser-private", &["Enroll this browser"]).await;
+    browser.close().await;
+}
+
+async fn blocked_cookies_are_explained(app: &TestApp, width: u32) {
+    let browser = Browser::start_with(app.address(), width, Habits { blocks_cookies: true, ..Habits::default() }).await;
+    browser.open("/browser").await;
+    browser.type_into("#email", ADA).await;
+    browser.press_text("Send me a code").await;
+    browser.sees("browser-cookies-blocked", &["Cookies are blocked"]).await;
+    browser.press_text("How to allow cookies").await;
+    browser.sees("browser-cookies-help", &["Chrome on a computer", "[*.]127.0.0.1"]).await;
+    browser.close().await;
+}
