@@ -20,7 +20,9 @@ pub async fn measure(port: u16, token: &str) -> anyhow::Result<(f64, f64)> {
     let preview = began.elapsed().as_secs_f64();
     println!(
         "{:<40} {preview:>6.1} s, {} of {} devices change",
-        "preview of a policy for everyone", found["verdicts_changed"], found["devices_affected"]
+        "preview of a policy for everyone",
+        number(&found, "verdicts_changed"),
+        number(&found, "devices_affected")
     );
     let began = Instant::now();
     let answer = client.post(format!("{api}/policies")).bearer_auth(token).json(&policy).send().await?;
@@ -28,12 +30,16 @@ pub async fn measure(port: u16, token: &str) -> anyhow::Result<(f64, f64)> {
     while began.elapsed() < PATIENCE {
         let rollouts: Value = client.get(format!("{api}/rollouts")).bearer_auth(token).send().await?.json().await?;
         let last = rollouts.get(0).context("there is no rollout")?;
-        if last["finished_at"].is_string() {
+        if last.get("finished_at").is_some_and(Value::is_string) {
             let seconds = began.elapsed().as_secs_f64();
-            println!("{:<40} {seconds:>6.1} s, {} of {} devices changed", "rollout of it", last["changed"], last["done"]);
+            println!("{:<40} {seconds:>6.1} s, {} of {} devices changed", "rollout of it", number(last, "changed"), number(last, "done"));
             return Ok((preview, seconds));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     anyhow::bail!("the rollout did not end")
+}
+
+fn number(of: &Value, key: &str) -> i64 {
+    of.get(key).and_then(Value::as_i64).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ words! {
     pub enum MailProtocol {
         /// IMAP and SMTP (`com.apple.mail.managed`).
         Imap = "imap",
-        /// Exchange ActiveSync (`com.apple.eas.account`).
+        /// Exchange `ActiveSync` (`com.apple.eas.account`).
         Exchange = "exchange",
     }
 }

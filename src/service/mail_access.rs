@@ -56,7 +56,7 @@ pub struct MailAccess {
     pub smtp_host: String,
     /// Its port. Connections are always encrypted.
     pub smtp_port: u16,
-    /// Host of the Exchange ActiveSync server.
+    /// Host of the Exchange `ActiveSync` server.
     pub exchange_host: String,
     /// Where doveadm's HTTP interface listens, such as `http://mail.example.com:8080`; empty where sessions are not to be ended.
     pub doveadm_url: String,

@@ -28,6 +28,7 @@ const KEY: &str = "organization";
 /// The settings of the organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// The organization's name, as people read it on pages, mails and profiles.
     pub organization: String,

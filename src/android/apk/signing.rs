@@ -42,8 +42,8 @@ fn only_signer(value: &[u8]) -> Option<Vec<u8>> {
     if !others.is_empty() {
         return None;
     }
-    let (signed, _) = prefixed(signer)?;
-    let (_digests, rest) = prefixed(signed)?;
+    let (content, _) = prefixed(signer)?;
+    let (_digests, rest) = prefixed(content)?;
     let (certificates, _) = prefixed(rest)?;
     let (first, _) = prefixed(certificates)?;
     Some(first.to_vec())

@@ -4,7 +4,7 @@ struct Bytes(Vec<u8>);
 
 impl Source for Bytes {
     fn length(&self) -> u64 {
-        self.0.len() as u64
+        u64::try_from(self.0.len()).unwrap()
     }
 
     fn read_at(&mut self, offset: u64, length: usize) -> std::io::Result<Vec<u8>> {
@@ -35,7 +35,7 @@ fn manifest(package: &str) -> Vec<u8> {
     let resources = words(&[0x0008_0180, 16, 0x0101_021b, 0x0101_021c]);
     let attribute = |name: u32, kind: u32, value: u32| words(&[u32::MAX, name, u32::MAX, (kind << 24) | 8, value]);
     let attributes = [attribute(0, 0x10, 636), attribute(1, 3, 5), attribute(2, 3, 4)].concat();
-    let head = words(&[0x0010_0102, 36 + 60, 1, u32::MAX, u32::MAX, 3, (20 << 16) | 20, 3, 0]);
+    let head = words(&[0x0010_0102, 36 + 60, 1, u32::MAX, u32::MAX, 3, 0x0014_0014, 3, 0]);
     let element = [head, attributes].concat();
     let length = 8 + pool.len() + resources.len() + element.len();
     [words(&[0x0008_0003, u32::try_from(length).unwrap()]), pool, resources, element].concat()
@@ -57,11 +57,12 @@ fn archive(name: &str, content: &[u8], block: &[u8]) -> Vec<u8> {
 /// A block with this certificate in the form of scheme v2, once for each signer.
 fn block(certificate: &[u8], signers: usize) -> Vec<u8> {
     let prefixed = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_le_bytes(), bytes].concat();
-    let signed = [prefixed(b""), prefixed(&prefixed(certificate)), prefixed(b"")].concat();
-    let signer = prefixed(&[prefixed(&signed), prefixed(b""), prefixed(b"")].concat());
+    let content = [prefixed(b""), prefixed(&prefixed(certificate)), prefixed(b"")].concat();
+    let signer = prefixed(&[prefixed(&content), prefixed(b""), prefixed(b"")].concat());
     let value = [0x7109_871a_u32.to_le_bytes().to_vec(), prefixed(&signer.repeat(signers))].concat();
-    let pair = [&(value.len() as u64).to_le_bytes(), value.as_slice()].concat();
-    let size = (pair.len() as u64 + 24).to_le_bytes();
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap();
+    let pair = [&length(&value).to_le_bytes(), value.as_slice()].concat();
+    let size = (length(&pair) + 24).to_le_bytes();
     [size.as_slice(), &pair, &size, b"APK Sig Block 42"].concat()
 }
 

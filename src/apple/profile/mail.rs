@@ -1,4 +1,4 @@
-//! The managed mail account: IMAP with SMTP (`com.apple.mail.managed`), or Exchange ActiveSync (`com.apple.eas.account`).
+//! The managed mail account: IMAP with SMTP (`com.apple.mail.managed`), or Exchange `ActiveSync` (`com.apple.eas.account`).
 
 use plist::Dictionary;
 
@@ -18,7 +18,7 @@ pub enum Server {
         /// Where mail is sent.
         outgoing: (String, u16),
     },
-    /// An Exchange ActiveSync server.
+    /// An Exchange `ActiveSync` server.
     Exchange {
         /// Its host.
         host: String,

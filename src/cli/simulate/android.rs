@@ -34,7 +34,7 @@ pub struct AndroidArguments {
     /// company or personal, where the portal asks
     #[arg(long)]
     ownership: Option<String>,
-    /// What the agent is: device_owner or profile_owner [default: device_owner with --ownership company]
+    /// What the agent is: `device_owner` or `profile_owner` [default: `device_owner` with --ownership company]
     #[arg(long, value_parser = |text: &str| text.parse::<Mode>())]
     mode: Option<Mode>,
     /// Look rooted

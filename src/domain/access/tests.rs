@@ -22,6 +22,7 @@ const GOOD: Candidate<'static> = Candidate {
     user_agent: Some("Outlook-iOS/2.0"),
 };
 
+#[allow(clippy::unnecessary_wraps, reason = "a candidate may have none")]
 fn exception(decision: Decision, seconds: i64) -> Option<Exception> {
     Some(Exception { decision, until: NOW.plus_seconds(seconds) })
 }

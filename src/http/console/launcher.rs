@@ -81,6 +81,7 @@ struct Choice {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that the page shows or not")]
 struct LauncherView {
     package: Option<PackageView>,
     form: LauncherForm,
@@ -163,13 +164,13 @@ pub async fn post_settings(form: Form<LauncherForm>) -> Result<HttpResponse, Pro
 /// `POST /console/android/launcher/upload`: the file goes into the database as it comes.
 pub async fn post_upload(admin: Admin, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let taken = match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "multipart/form-data" => take_file(&admin, Multipart::new(request.headers(), payload)).await?,
-        _ => {
-            // A form without a file; whether it is one of ours is seen there.
-            Upload::from_request(&request, &mut payload.into_inner()).await?;
-            Err(Error::invalid("file", "is missing: choose the file of the launcher"))
-        }
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let taken = if kind.eq_ignore_ascii_case("multipart/form-data") {
+        take_file(&admin, Multipart::new(request.headers(), payload)).await?
+    } else {
+        // A form without a file; whether it is one of ours is seen there.
+        Upload::from_request(&request, &mut payload.into_inner()).await?;
+        Err(Error::invalid("file", "is missing: choose the file of the launcher"))
     };
     match taken {
         Ok(_) => Ok(see("/console/android/launcher?done=uploaded")),

@@ -10,7 +10,7 @@ use fast_qr::{
 /// A QR code of this text as a `data:` address of an SVG image; `None` where the text is too long for one.
 #[must_use]
 pub fn data_address(text: &str) -> Option<String> {
-    address_of(QRBuilder::new(text))
+    address_of(&QRBuilder::new(text))
 }
 
 /// The same with as little redundancy as a QR code can have, so that a long text still gives squares of a size that a telephone
@@ -19,10 +19,10 @@ pub fn data_address(text: &str) -> Option<String> {
 pub fn dense_data_address(text: &str) -> Option<String> {
     let mut builder = QRBuilder::new(text);
     builder.ecl(ECL::L);
-    address_of(builder)
+    address_of(&builder)
 }
 
-fn address_of(builder: QRBuilder) -> Option<String> {
+fn address_of(builder: &QRBuilder) -> Option<String> {
     let code = builder.build().ok()?;
     // Scanners need the white margin of four modules.
     let svg = SvgBuilder::default().margin(4).to_str(&code);

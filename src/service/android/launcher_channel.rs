@@ -90,7 +90,7 @@ impl App {
             tracing::warn!(device = %device, "another device spoke with the number of this one and was refused");
             return Err(Error::Conflict("another device has enrolled with this number".into()));
         }
-        self.note_launcher_mode(tx, &speaker.enrollment, device, info, now)?;
+        Self::note_launcher_mode(tx, &speaker.enrollment, device, info, now)?;
         for queued in commands::waiting(tx, speaker.enrollment.id, speaker.is_ending(), MOST_COMMANDS)? {
             if queued.kind == "report_posture" {
                 self.settle(tx, &queued, Answer::Acknowledged, None, None)?;
@@ -104,14 +104,7 @@ impl App {
     }
 
     /// Notes where the launcher has become something else on its device.
-    fn note_launcher_mode(
-        &self,
-        tx: &mut Tx<'_>,
-        enrollment: &Enrollment,
-        device: DeviceId,
-        info: &DeviceInfo,
-        now: Timestamp,
-    ) -> Result<()> {
+    fn note_launcher_mode(tx: &mut Tx<'_>, enrollment: &Enrollment, device: DeviceId, info: &DeviceInfo, now: Timestamp) -> Result<()> {
         let mode = mode_of(info);
         if enrollment.management_mode == mode {
             return Ok(());
