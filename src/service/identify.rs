@@ -3,7 +3,9 @@
 //! The code proves that somebody reads the mailbox, which is identification and not authentication. Whether an address is
 //! known is never told: the same happens, in the same words, and nothing but the mail differs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep_until};
 
 use super::{App, Result, outbox, secrets, secrets::Secret, settings};
 use crate::{
@@ -28,6 +30,8 @@ use crate::{
 };
 
 const CODE_PURPOSE: &str = "code";
+/// An answer to the question for a code comes no sooner, so that its time does not tell whether somebody has the address.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
 
 /// What came of asking for a code. None of these says whether the address is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,8 +153,11 @@ impl App {
     pub async fn ask_code(self: &Arc<Self>, visit: VisitId, address: &str) -> Result<CodeAsked> {
         let email = normalize_address(address).map_err(|why| super::Error::invalid("email", why))?;
         let app = Arc::clone(self);
+        let answered = Instant::now() + LEAST_WAIT;
         let asked = self.write(move |tx| app.send_code(tx, visit, &email)).await?;
         self.jobs_waiting.notify_one();
+        // Writing a mail takes a little longer than writing none.
+        sleep_until(answered).await;
         Ok(asked)
     }
 
