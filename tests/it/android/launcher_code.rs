@@ -96,9 +96,9 @@ async fn a_signed_package_is_known_by_its_signer() {
     let stage = Stage::new(TestApp::start(Database::sqlite()).await).await;
     let folder = TempFolder::new("signed");
     let package = signed_package(folder.path());
-    let state = upload(&stage.app, &package).await.expect(200)["package"].clone();
-    assert_eq!((state["package"].as_str(), state["version"].as_str()), (Some("com.hmdm.launcher"), Some("6.36")));
-    assert_eq!(state["package_checksum"], checksum(folder.path(), "signed.apk"));
+    let uploaded = upload(&stage.app, &package).await.expect(200)["package"].clone();
+    assert_eq!((uploaded["package"].as_str(), uploaded["version"].as_str()), (Some("com.hmdm.launcher"), Some("6.36")));
+    assert_eq!(uploaded["package_checksum"], checksum(folder.path(), "signed.apk"));
     let code: Value = serde_json::from_str(&stage.code().await.json).unwrap();
     let announced = code["android.app.extra.PROVISIONING_DEVICE_ADMIN_SIGNATURE_CHECKSUM"].as_str().unwrap();
     assert!(code.get("android.app.extra.PROVISIONING_DEVICE_ADMIN_PACKAGE_CHECKSUM").is_none(), "one checksum, not two");

@@ -49,9 +49,9 @@ async fn a_package_comes_back_as_it_was_uploaded(database: Database) {
     let stage = Stage::new(TestApp::start(database).await).await;
     // More than is written in one transaction, and no whole number of pieces.
     let bytes = apk("com.hmdm.launcher", 3 * 1024 * 1024 + 77);
-    let state = upload(&stage.app, &bytes).await.expect(200)["package"].clone();
-    assert_eq!((state["version"].as_str(), state["length"].as_u64()), (Some("6.36"), Some(bytes.len() as u64)));
-    assert_eq!((state["file_name"].as_str(), &state["signature_checksum"]), (Some("hmdm-6.36-os.apk"), &json!(null)));
+    let uploaded = upload(&stage.app, &bytes).await.expect(200)["package"].clone();
+    assert_eq!((uploaded["version"].as_str(), uploaded["length"].as_u64()), (Some("6.36"), Some(bytes.len() as u64)));
+    assert_eq!((uploaded["file_name"].as_str(), &uploaded["signature_checksum"]), (Some("hmdm-6.36-os.apk"), &json!(null)));
     let code = stage.code().await.json;
     let (url, cookie) =
         (extra(&code, "DEVICE_ADMIN_PACKAGE_DOWNLOAD_LOCATION"), extra(&code, "DEVICE_ADMIN_PACKAGE_DOWNLOAD_COOKIE_HEADER"));

@@ -139,7 +139,7 @@ fn manifest(package: &str) -> Vec<u8> {
     let start = 28 + 20;
     let pool = [words(&[0x001c_0001, start + data.len() as u32, 5, 0, 0x100, start, 0]), words(&offsets), data].concat();
     let attribute = |name: u32, value: u32| words(&[u32::MAX, name, value, (3 << 24) | 8, value]);
-    let head = words(&[0x0010_0102, 36 + 40, 1, u32::MAX, u32::MAX, 2, (20 << 16) | 20, 2, 0]);
+    let head = words(&[0x0010_0102, 36 + 40, 1, u32::MAX, u32::MAX, 2, 0x0014_0014, 2, 0]);
     let element = [head, attribute(0, 4), attribute(1, 3)].concat();
     [words(&[0x0008_0003, (8 + pool.len() + element.len()) as u32]), pool, element].concat()
 }

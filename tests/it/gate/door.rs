@@ -127,8 +127,8 @@ async fn people_are_led_to_the_page_that_helps(db: Database) {
     let certificate = written(&held.phone.identity().unwrap().certificate);
     let reply = ask(&app, "", &[("client-cert", &certificate)]).await;
     assert_eq!(reply.status, 403);
-    let help = client().get(reply.header("location")).send().await.unwrap();
-    assert_eq!(help.status(), 200);
-    assert!(help.text().await.unwrap().contains("was let go or wiped"));
+    let page = client().get(reply.header("location")).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("was let go or wiped"));
     app.work().await;
 }

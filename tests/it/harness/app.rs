@@ -110,7 +110,9 @@ impl TestApp {
         let mut servers = vec![public_server(&shared, &config, listener, app.now()).unwrap()];
         servers.extend(device_listener.map(|listener| device_port(&shared, &config, listener, &app).unwrap()));
         let handles = servers.iter().map(Server::handle).collect();
-        servers.into_iter().for_each(|server| drop(tokio::spawn(server)));
+        for server in servers {
+            tokio::spawn(server);
+        }
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped));
         let of = if database.is_of_another_server() { " of another server" } else { "" };

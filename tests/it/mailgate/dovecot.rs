@@ -69,7 +69,7 @@ impl Dovecot {
         }
         text.push_str(&self.surroundings(&user, &group));
         self.write("dovecot.conf", text.as_bytes());
-        self.give_away(self.folder.path());
+        Self::give_away(self.folder.path());
         self.run();
     }
 
@@ -127,7 +127,7 @@ impl Dovecot {
             std::fs::create_dir_all(mailbox.join(part)).unwrap();
         }
         std::fs::write(mailbox.join("new/1.test"), text).unwrap();
-        self.give_away(&self.folder.path().join("mail"));
+        Self::give_away(&self.folder.path().join("mail"));
     }
 
     /// What Dovecot wrote, for whoever has to find out why a test failed.
@@ -140,7 +140,7 @@ impl Dovecot {
     }
 
     /// Everything there belongs to whoever runs Dovecot.
-    fn give_away(&self, path: &Path) {
+    fn give_away(path: &Path) {
         if !is_root() {
             return;
         }

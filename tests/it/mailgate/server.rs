@@ -45,7 +45,7 @@ impl PlayedDovecot {
         for part in [self.nonce.as_bytes(), user.as_bytes(), b"\0", password.as_bytes()] {
             hash.update(part);
         }
-        hash.finish().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finish().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     async fn say(&self, command: &str, body: &Value) -> Reply {
@@ -214,7 +214,7 @@ async fn a_lost_profile_is_installed_again_and_an_unwanted_one_removed(database:
 
     // Nothing can be removed or replaced by hand that the server keeps.
     let device = id(&phone.seen_by(&admin).await);
-    let identifier = phone.device().profiles().into_iter().find(|name| name.ends_with(".mail")).unwrap().to_owned();
+    let identifier = phone.device().profiles().into_iter().find(|name| name.rsplit('.').next() == Some("mail")).unwrap().to_owned();
     let by_hand = json!({ "kind": "remove_profile", "identifier": identifier });
     admin.post(&format!("/devices/{device}/commands"), &by_hand).await.expect(409);
 

@@ -77,7 +77,7 @@ async fn a_selective_wipe_kills_the_password_and_the_account() {
     let steps: Vec<String> = phone.poll().await.unwrap().steps.into_iter().map(|step| step.request_type).collect();
     assert!(steps.iter().all(|step| step == "RemoveProfile"), "{steps:?}");
     assert!(phone.device().mail_accounts().is_empty());
-    let state = admin.get("/mail-access").await.expect(200);
-    assert!(state["last_kick"]["at"].is_string() && state["last_kick"]["error"].is_null(), "{state}");
-    assert!(state["last_request_at"].is_string(), "{state}");
+    let known = admin.get("/mail-access").await.expect(200);
+    assert!(known["last_kick"]["at"].is_string() && known["last_kick"]["error"].is_null(), "{known}");
+    assert!(known["last_request_at"].is_string(), "{known}");
 }
