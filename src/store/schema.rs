@@ -79,6 +79,8 @@ diesel::table! {
         hash -> Binary,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        created_by -> Nullable<Text>,
+        created_by_user -> Nullable<Binary>,
     }
 }
 
@@ -552,6 +554,7 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(webhook_deliveries -> webhooks (webhook_id));
 diesel::joinable!(ladders -> devices (device_id));
 diesel::joinable!(import_lines -> imports (import_id));
+diesel::joinable!(api_tokens -> users (created_by_user));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
