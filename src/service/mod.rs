@@ -43,6 +43,7 @@ pub mod push_certificate;
 pub mod push_health;
 pub mod push_request;
 pub mod queue;
+mod refusals;
 pub mod renew;
 pub mod report;
 pub mod restore;
@@ -92,6 +93,7 @@ pub struct App {
     reverse_dns: String,
     seen: seen::Seen,
     gate: gate::Gate,
+    refusals: refusals::Refusals,
     signers: signers::Signers,
     /// Signed profiles by their UUID: each content is signed once.
     signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
@@ -147,6 +149,7 @@ impl App {
             reverse_dns: crate::apple::profile::reverse_dns(&host),
             seen: seen::Seen::default(),
             gate: gate::Gate::default(),
+            refusals: refusals::Refusals::default(),
             signers: signers::Signers::default(),
             signed_profiles: Mutex::new(LruCache::new(capacity)),
             crl: Mutex::new(None),
