@@ -60,6 +60,7 @@ pub mod sign_in;
 pub mod signers;
 pub mod tokens;
 pub mod users;
+pub mod verification;
 pub mod webhooks;
 pub mod wipe;
 
@@ -94,6 +95,7 @@ pub struct App {
     seen: seen::Seen,
     gate: gate::Gate,
     refusals: refusals::Refusals,
+    verifications: verification::Verifications,
     signers: signers::Signers,
     /// Signed profiles by their UUID: each content is signed once.
     signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
@@ -150,6 +152,7 @@ impl App {
             seen: seen::Seen::default(),
             gate: gate::Gate::default(),
             refusals: refusals::Refusals::default(),
+            verifications: verification::Verifications::default(),
             signers: signers::Signers::default(),
             signed_profiles: Mutex::new(LruCache::new(capacity)),
             crl: Mutex::new(None),

@@ -16,6 +16,7 @@ every_backend!(
     a_token_is_made_only_by_whoever_knows_their_own_password,
     a_token_of_somebody_who_is_no_longer_an_administrator_is_shown_as_such,
     the_log_is_filtered_and_its_chain_verified,
+    the_log_is_verified_once_at_a_time_and_the_last_result_is_shown,
     certificates_are_listed_by_what_became_of_them,
     the_overview_draws_how_the_days_went,
 );
@@ -138,6 +139,24 @@ async fn the_log_is_filtered_and_its_chain_verified(database: Database) {
     clerk.open("/console/audit?verify=yes").await.expect(200).says(&format!("The log was changed: line {line}"));
     // Put back, because every test ends with an intact log.
     app.database.tamper(&format!("UPDATE audit SET actor_name = substr(actor_name, 1, length(actor_name) - 1) WHERE sequence = {line}"));
+}
+
+async fn the_log_is_verified_once_at_a_time_and_the_last_result_is_shown(database: Database) {
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::with_role(&app, Role::Auditor).await;
+    let auditor = app.caller(Role::Auditor);
+    clerk.open("/console/audit").await.expect(200).keeps_quiet_about("Verified");
+    let turn = app.app.take_verification_turn().unwrap();
+    let busy = clerk.open("/console/audit?verify=yes").await.expect(200).says("is being verified at the moment").says("Look again");
+    let busy = busy.keeps_quiet_about("The log is intact");
+    assert!(busy.has_link("/console/audit"));
+    let refused = auditor.get("/audit/verification").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "5"));
+    drop(turn);
+    assert_eq!(auditor.get("/audit/verification").await.expect(200)["is_intact"], true);
+    let shown = clerk.open("/console/audit").await.says("The log was intact when this server last verified it").says("Verified");
+    shown.keeps_quiet_about("is being verified");
+    clerk.open("/console/audit?verify=yes").await.says("The log is intact").says("Verified");
 }
 
 async fn certificates_are_listed_by_what_became_of_them(database: Database) {
