@@ -96,6 +96,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/webhooks/{id}").get(webhooks::get_webhook).patch(webhooks::change_webhook).delete(webhooks::delete_webhook))
             .service(resource("/webhooks/{id}/test").post(webhooks::test_webhook))
             .service(resource("/webhooks/{id}/deliveries").get(webhooks::list_deliveries))
+            .service(resource("/webhooks/{id}/deliveries/{delivery}/retry").post(webhooks::retry_delivery))
             .service(resource("/audit").get(audit::list_audit))
             .service(resource("/audit/verification").get(audit::verify_audit))
             .default_service(web::to(no_such_address))

@@ -33,7 +33,7 @@ use super::{
         mails::list_mails, mails::get_mail, mails::retry_mail, mails::retry_failed_mails, mails::send_test_mail,
         jobs::list_jobs, jobs::retry_job,
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
-        webhooks::test_webhook, webhooks::list_deliveries,
+        webhooks::test_webhook, webhooks::list_deliveries, webhooks::retry_delivery,
         orders::order_command, approvals::approve_command, approvals::cancel_command,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,

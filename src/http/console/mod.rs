@@ -162,6 +162,7 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/webhooks/new", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_new), webhooks::post_new)),
     both("/console/webhooks/{id}", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_webhook), webhooks::post_webhook)),
     send("/console/webhooks/{id}/test", ManageSettings, |at| sent(at, webhooks::post_test)),
+    send("/console/webhooks/{id}/deliveries/{delivery}/retry", ManageSettings, |at| sent(at, webhooks::post_retry)),
     both("/console/webhooks/{id}/delete", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_delete), webhooks::post_delete)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
     look("/console/push", Read, |at| seen(at, push::get_push)),
