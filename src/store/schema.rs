@@ -79,6 +79,8 @@ diesel::table! {
         hash -> Binary,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        created_by -> Nullable<Text>,
+        created_by_user -> Nullable<Binary>,
     }
 }
 
@@ -665,6 +667,7 @@ diesel::joinable!(mail_passwords -> enrollments (enrollment_id));
 diesel::joinable!(link_events -> protected_links (link_id));
 diesel::joinable!(link_events -> users (user_id));
 diesel::joinable!(link_events -> devices (device_id));
+diesel::joinable!(api_tokens -> users (created_by_user));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
