@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{apk, launcher_passcode};
 use crate::simulator::{
     error::{Error, Result, protocol},
+    message::{State, Step},
     passcode::Passcode,
     transport::Trust,
 };
@@ -81,6 +82,17 @@ pub enum LauncherState {
     Reset,
 }
 
+impl From<LauncherState> for State {
+    fn from(state: LauncherState) -> Self {
+        match state {
+            LauncherState::Installed => Self::New,
+            LauncherState::Managed => Self::Enrolled,
+            LauncherState::Forgotten => Self::Removed,
+            LauncherState::Reset => Self::Wiped,
+        }
+    }
+}
+
 /// One device.
 pub struct Launcher {
     client: Client,
@@ -94,7 +106,7 @@ pub struct Launcher {
     apps: BTreeSet<String>,
     rules: Vec<Value>,
     log: Vec<Value>,
-    obeyed: Vec<String>,
+    journal: Vec<Step>,
 }
 
 impl Launcher {
@@ -138,7 +150,7 @@ impl Launcher {
             apps: BTreeSet::new(),
             rules: Vec::new(),
             log: Vec::new(),
-            obeyed: Vec::new(),
+            journal: Vec::new(),
         })
     }
 
@@ -188,8 +200,17 @@ impl Launcher {
         if let Some(number) = configuration.get("newNumber").and_then(Value::as_str) {
             number.clone_into(&mut self.number);
         }
+        let (was_locked, mode_before) = (self.flag("lock"), self.configuration.get("passwordMode").cloned());
         self.configuration = configuration;
         self.state = LauncherState::Managed;
+        match (was_locked, self.flag("lock")) {
+            (false, true) => self.note("lock", true),
+            (true, false) => self.note("unlock", true),
+            _ => {}
+        }
+        if self.configuration.get("passwordMode").is_some_and(|mode| Some(mode) != mode_before.as_ref()) {
+            self.note("passwordMode", true);
+        }
         self.fetch_rules().await?;
         self.reset_if_told().await?;
         if self.state == LauncherState::Reset {
@@ -212,7 +233,12 @@ impl Launcher {
 
     /// Asks for permission, and erases everything where it is given.
     async fn reset_if_told(&mut self) -> Result<()> {
-        if self.flag("factoryReset") && self.ask_for_reset().await? {
+        if !self.flag("factoryReset") {
+            return Ok(());
+        }
+        let may_reset = self.ask_for_reset().await?;
+        self.note("factoryReset", may_reset);
+        if may_reset {
             self.state = LauncherState::Reset;
             self.passcode = None;
             self.apps.clear();
@@ -229,7 +255,7 @@ impl Launcher {
 
     async fn set_passcode_if_told(&mut self) -> Result<()> {
         let Some(passcode) = self.configuration.get("passwordReset").and_then(Value::as_str).map(str::to_owned) else { return Ok(()) };
-        self.obeyed.push("passwordReset".into());
+        self.note("passwordReset", true);
         self.passcode = Some(passcode);
         let path = format!("/rest/plugins/devicereset/public/password/{}", self.number);
         self.send(Method::POST, &path, None, Some(&self.info())).await.map(drop)
@@ -238,8 +264,10 @@ impl Launcher {
     fn remove_apps(&mut self) {
         let apps = self.configuration.get("applications").and_then(Value::as_array).cloned().unwrap_or_default();
         for app in apps.iter().filter(|app| app.get("remove") == Some(&Value::Bool(true))) {
-            if let Some(package) = app.get("pkg").and_then(Value::as_str) {
-                self.apps.remove(package);
+            if let Some(package) = app.get("pkg").and_then(Value::as_str)
+                && self.apps.remove(package)
+            {
+                self.note("remove", true);
             }
         }
     }
@@ -373,6 +401,18 @@ impl Launcher {
         Ok(answer.get("data").cloned())
     }
 
+    /// Writes down what the configuration told it to do, and whether it was done.
+    fn note(&mut self, what: &str, is_done: bool) {
+        let status = if is_done { "acknowledged" } else { "failed" };
+        self.journal.push(Step { request_type: what.to_owned(), status: status.to_owned() });
+    }
+
+    /// What its configurations told it to do, by their keys, and how that ended.
+    #[must_use]
+    pub fn journal(&self) -> &[Step] {
+        &self.journal
+    }
+
     fn flag(&self, key: &str) -> bool {
         self.configuration.get(key) == Some(&Value::Bool(true))
     }
@@ -431,7 +471,7 @@ impl Launcher {
     /// How often it was told to set another passcode.
     #[must_use]
     pub fn passcode_resets(&self) -> usize {
-        self.obeyed.iter().filter(|what| *what == "passwordReset").count()
+        self.journal.iter().filter(|step| step.request_type == "passwordReset").count()
     }
 }
 

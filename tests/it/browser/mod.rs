@@ -2,5 +2,5 @@
 //! its window, and accessible. Pictures of the pages are kept in `target/pictures`.
 
 pub mod driver;
-mod portal;
+pub mod portal;
 mod story;
