@@ -200,7 +200,7 @@ impl Launcher {
         if let Some(number) = configuration.get("newNumber").and_then(Value::as_str) {
             number.clone_into(&mut self.number);
         }
-        let (was_locked, mode_before) = (self.flag("lock"), self.configuration.get("passwordMode").cloned());
+        let (was_locked, mode_before) = (self.flag("lock"), self.password_mode());
         self.configuration = configuration;
         self.state = LauncherState::Managed;
         match (was_locked, self.flag("lock")) {
@@ -208,7 +208,7 @@ impl Launcher {
             (true, false) => self.note("unlock", true),
             _ => {}
         }
-        if self.configuration.get("passwordMode").is_some_and(|mode| Some(mode) != mode_before.as_ref()) {
+        if self.password_mode() != mode_before {
             self.note("passwordMode", true);
         }
         self.fetch_rules().await?;
@@ -275,8 +275,7 @@ impl Launcher {
     /// The launcher's screen is opened: it applies the password mode, and writes into its log whether the passcode suffices.
     pub fn open_screen(&mut self) {
         if self.state == LauncherState::Managed {
-            let mode = self.configuration.get("passwordMode").and_then(Value::as_str);
-            let is_sufficient = launcher_passcode::is_sufficient(self.passcode.as_deref(), mode);
+            let is_sufficient = launcher_passcode::is_sufficient(self.passcode.as_deref(), self.password_mode().as_deref());
             self.write_log(4, &format!("Active password quality sufficient: {is_sufficient}"));
         }
     }
@@ -411,6 +410,10 @@ impl Launcher {
     #[must_use]
     pub fn journal(&self) -> &[Step] {
         &self.journal
+    }
+
+    fn password_mode(&self) -> Option<String> {
+        self.configuration.get("passwordMode").and_then(Value::as_str).map(str::to_owned)
     }
 
     fn flag(&self, key: &str) -> bool {

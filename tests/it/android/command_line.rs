@@ -3,9 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Lines},
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
-use enlist::simulator::{Passcode, android::handset::Handset};
+use enlist::simulator::{Passcode, android::handset::Handset, mailbox::Mailbox};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -113,9 +114,9 @@ async fn a_device_with_the_launcher_stays_until_it_is_reset() {
     let package = admin.request(Method::PUT, "/android/launcher?file_name=hmdm-6.36-os.apk").body(apk("com.hmdm.launcher", 5000));
     admin.send(package).await.expect(200);
     admin.invite(&user, "company").await;
-    let invited = installation.folder().join("outbox");
-    while std::fs::read_dir(&invited).map_or(0, Iterator::count) == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let mailbox = Mailbox::new(installation.folder().join("outbox"), Duration::ZERO);
+    while mailbox.invitation(ADA, &installation.base()).is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let words = ["--backend", "headwind", "--stay", "--fleet", "line", "--passcode", "strong"];
     let mut playing = Playing::start(simulate(&installation, &words));
