@@ -68,6 +68,7 @@ async fn walk_to_the_code(stage: &Stage) -> (Vec<u8>, String) {
     browser.press_text("ACTIVATE").await;
     let texts = ["Set up the new phone", "tap six times", "holds the password of a wireless network"];
     browser.sees("launcher-code", &texts).await;
+    browser.run("document.querySelector('img.qr').scrollIntoView({ block: 'center' })").await;
     let picture = browser.picture().await;
     let written = browser.run("return document.querySelector('[data-enlist=provisioning]').textContent").await;
     browser.press_text("See how far it has come").await;
