@@ -42,6 +42,8 @@ async fn every_address_asks_for_its_role(database: Database) {
             assert_eq!(sent.status, if address.send.is_some() { 403 } else { 405 }, "{path}");
         }
     }
+    // An empty form of settings is a change that is brought to every device.
+    app.work().await;
 }
 
 async fn check_look(clerk: &Clerk, role: Role, address: &Address, path: &str) {
