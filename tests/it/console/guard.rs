@@ -42,7 +42,7 @@ async fn every_address_asks_for_its_role(database: Database) {
             assert_eq!(sent.status, if address.send.is_some() { 403 } else { 405 }, "{path}");
         }
     }
-    // An empty form of settings is a change that is brought to every device.
+    // What one of the forms changed is on its way to the devices.
     app.work().await;
 }
 
