@@ -47,7 +47,8 @@ pub struct AndroidArguments {
     #[arg(long)]
     stay: bool,
     /// Where the port for devices is, if it is not where the server says (agent) or at port 8444 of the portal's host (certificate)
-    #[arg(long)]
+    // The servers' option of this name is known to every command; here it is this one.
+    #[arg(id = "device-url", long)]
     device_url: Option<String>,
     /// Seconds that each poll of the agent waits for a command, 0 to 60
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=60))]

@@ -217,7 +217,7 @@ async fn a_persons_phone_with_a_certificate_only(db: Database) {
     // Whatever its passcode is, nobody hears of it.
     let device = admin.get("/devices").await.expect(200)["items"][0].clone();
     assert_eq!((&device["backend"], &device["compliance"]), (&json!("certificate"), &json!("unknown")));
-    assert_eq!(device["reasons"][0]["code"], "not_managed");
+    assert_eq!(device["reasons"][0]["code"], "passcode_not_reported");
     assert!(!text(&device["reasons"][0], "remedy").is_empty());
     let at = format!("/devices/{}", id(&device));
     let wipe = |scope: &str| json!({ "scope": scope, "reason": "lost", "confirm": id(&device) });
