@@ -169,7 +169,9 @@ pub fn is_kept(table: &Table) -> bool {
     !PASSING.contains(&table.name.as_str()) && !is_derived(table)
 }
 
-fn is_derived(table: &Table) -> bool {
+/// Whether triggers write the table from what others hold.
+#[must_use]
+pub fn is_derived(table: &Table) -> bool {
     DERIVED.contains(&table.name.as_str())
 }
 
