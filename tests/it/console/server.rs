@@ -173,9 +173,9 @@ async fn certificates_are_listed_by_what_became_of_them(database: Database) {
     clerk.open("/console/").await.keeps_quiet_about("ends soon");
     app.clock.advance_days(360);
     let clerk = Clerk::stranger(&app);
-    clerk.sign_in("auditor@example.com", crate::harness::clerk::PASSWORD).await.expect(200).says("1 device certificate ends soon");
+    clerk.sign_in("auditor@example.com", PASSWORD).await.expect(200).says("1 device certificate ends soon");
     clerk.open("/console/certificates?show=ending").await.says("ada@example.com");
-    admin.order(&crate::harness::actors::id(&phone.seen_by(&admin).await), "retire").await;
+    admin.order(&id(&phone.seen_by(&admin).await), "retire").await;
     clerk.open("/console/certificates?show=revoked").await.says("ada@example.com").says("Privilege withdrawn");
 }
 
