@@ -51,7 +51,8 @@ impl Destination {
     /// Where the proxy of the application hands the browser on to this server, with a ticket.
     #[must_use]
     pub fn callback(&self, ticket: &str) -> String {
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("ticket", ticket).append_pair("to", &self.path).finish();
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("ticket", ticket).append_pair("to", &self.path).finish();
         format!("{}://{}{CALLBACK}?{query}", self.scheme, self.host)
     }
 }
@@ -126,7 +127,8 @@ mod tests {
         for host in ["app.example.com", "localhost", "localhost:8443", "192.0.2.1", "[2001:db8::1]:8443", "xn--caf-dma.example"] {
             assert!(is_host(host), "{host}");
         }
-        for wrong in ["", "App.example.com", "app.example.com:443", "https://app.example.com", "app.example.com/", "a@b", "a b", "*.example.com"]
+        for wrong in
+            ["", "App.example.com", "app.example.com:443", "https://app.example.com", "app.example.com/", "a@b", "a b", "*.example.com"]
         {
             assert!(!is_host(wrong), "{wrong}");
         }

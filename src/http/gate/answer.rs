@@ -36,7 +36,8 @@ pub fn answer(answer: &Answer, public_url: &str, original: &Original) -> HttpRes
     // Known and not allowed, or not known.
     let is_known = answer.holder.is_some() || answer.why == Why::Outage;
     let status = if is_known { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    let refusal = Refusal { status, decision: answer.decision, reason: answer.why.as_str(), page: page_about(answer, public_url, original) };
+    let refusal =
+        Refusal { status, decision: answer.decision, reason: answer.why.as_str(), page: page_about(answer, public_url, original) };
     refusal.answer(original)
 }
 

@@ -17,7 +17,8 @@ impl App {
     /// [`Error::Invalid`] where it is none, or none of a host that the settings name; those of the database.
     pub async fn destination(&self, wanted: &str) -> Result<Destination> {
         let is_secure = self.public_url().starts_with("https://");
-        let to = Destination::parse(wanted, is_secure).ok_or_else(|| Error::invalid("to", "must be the whole address of an application"))?;
+        let to =
+            Destination::parse(wanted, is_secure).ok_or_else(|| Error::invalid("to", "must be the whole address of an application"))?;
         if !self.settings().await?.gate_hosts.contains(&to.host) {
             return Err(Error::invalid("to", "must be of a host that the settings name"));
         }

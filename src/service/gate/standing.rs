@@ -134,11 +134,16 @@ impl Standing {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn read_browser(conn: &mut Conn, app: &App, hash: &[u8], host: &str, now: Timestamp) -> Result<Option<(Self, Option<Renewal>)>> {
+    pub(super) fn read_browser(
+        conn: &mut Conn,
+        app: &App,
+        hash: &[u8],
+        host: &str,
+        now: Timestamp,
+    ) -> Result<Option<(Self, Option<Renewal>)>> {
         let Some(shown) = gate_cookies::find(conn, hash, host)? else { return Ok(None) };
         let settings = settings::read(conn, &app.default_sender)?;
-        let is_enrolled =
-            shown.stage == Stage::Enrolled && shown.state == EnrollmentState::Enrolled && shown.browser.expires_at > now;
+        let is_enrolled = shown.stage == Stage::Enrolled && shown.state == EnrollmentState::Enrolled && shown.browser.expires_at > now;
         let is_host = settings.gate_hosts.iter().any(|known| known == host);
         if !is_enrolled || !is_host || !may_enroll(conn, &settings, shown.user_id)? {
             return Ok(None);
