@@ -254,6 +254,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    gate_cookies (enrollment_id, host) {
+        enrollment_id -> Binary,
+        host -> Text,
+        hash -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    gate_tickets (hash) {
+        hash -> Binary,
+        enrollment_id -> Binary,
+        host -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     codes (id) {
         id -> Binary,
         visit_id -> Binary,
@@ -647,6 +665,8 @@ diesel::joinable!(visits -> invitations (invitation_id));
 diesel::joinable!(visits -> users (user_id));
 diesel::joinable!(visits -> enrollments (enrollment_id));
 diesel::joinable!(browsers -> enrollments (enrollment_id));
+diesel::joinable!(gate_cookies -> browsers (enrollment_id));
+diesel::joinable!(gate_tickets -> browsers (enrollment_id));
 diesel::joinable!(codes -> visits (visit_id));
 diesel::joinable!(challenges -> enrollments (enrollment_id));
 diesel::joinable!(certificates -> enrollments (enrollment_id));
@@ -691,6 +711,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitations,
     visits,
     browsers,
+    gate_cookies,
+    gate_tickets,
     codes,
     challenges,
     certificates,
