@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     domain::time::{Clock, SystemClock},
     service::{
-        backup::{self, BackupOrder},
+        backup::{self, BackupError, BackupOrder},
         restore::{self, RestoreOrder},
     },
 };
@@ -101,15 +101,17 @@ pub fn restore(config: &Config, arguments: &BackupArguments) -> anyhow::Result<E
     if let Some(folder) = config.secret_key_file.parent().filter(|folder| *folder != Path::new("")) {
         std::fs::create_dir_all(folder).with_context(|| format!("secret-key-file: the folder {} cannot be made", folder.display()))?;
     }
-    let restored = restore::restore(&RestoreOrder {
+    let restored = match restore::restore(&RestoreOrder {
         file: &arguments.file,
         passphrase: &passphrase,
         database: &config.database_url,
         key_file: &config.secret_key_file,
         actor: &shell_user(),
         now: SystemClock.now(),
-    })
-    .context("nothing was restored")?;
+    }) {
+        Err(error @ BackupError::KeyLeft { .. }) => return Err(error.into()),
+        other => other.context("nothing was restored")?,
+    };
     println!("Restored: everything up to {}, {} rows, and the secret key.", restored.made_at, restored.rows);
     if restored.held > 0 {
         println!("{} device(s) have a wipe or a retirement that is held: approve or cancel each.", restored.held);

@@ -45,7 +45,8 @@ pub fn run(config: &Config, command: TokenCommand) -> anyhow::Result<ExitCode> {
         TokenCommand::List => {
             for token in runtime.block_on(app.read(crate::store::tokens::list))? {
                 let state = if token.revoked_at.is_some() { "revoked" } else { "valid" };
-                println!("{:<30} {:<14} {:<8} {}", token.name, token.role, state, token.created_at);
+                let maker = token.created_by.as_deref().unwrap_or("not known");
+                println!("{:<30} {:<14} {:<8} {} {maker}", token.name, token.role, state, token.created_at);
             }
         }
     }

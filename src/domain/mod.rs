@@ -6,6 +6,7 @@ pub mod backend;
 pub mod browser;
 pub mod command;
 pub mod compliance;
+pub mod destination;
 pub mod device;
 pub mod enrollment;
 pub mod id;

@@ -167,7 +167,7 @@ mod tests {
         for way in ways {
             assert_eq!(shown(&[way]), Ok(Some(vec![1, 2, 3])), "{way:?}");
             assert_eq!(shown(&[way, (way.0, "")]), Err(Ambiguous), "{way:?}");
-            assert_eq!(shown(&[(way.0, "nonsense")]), Err(Ambiguous), "{way:?}");
+            assert_eq!(shown(&[(way.0, "no certificate")]), Err(Ambiguous), "{way:?}");
             for other in ways.into_iter().filter(|other| other.0 != way.0) {
                 assert_eq!(shown(&[way, other]), Err(Ambiguous), "{way:?} {other:?}");
             }

@@ -61,6 +61,16 @@ pub enum BackupError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// Everything was restored but the secret key, which could not be put into its place.
+    #[error(
+        "the database was restored, but its key could not be put into {path}; mend that and repeat the command, which then puts it there"
+    )]
+    KeyLeft {
+        /// Where it belongs.
+        path: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
     /// The database.
     #[error("the database")]
     Store(#[from] store::Error),

@@ -223,7 +223,7 @@ fn holds(known: &Known, now: Timestamp) -> bool {
 }
 
 /// Whether the organization enrolls browsers of this user.
-fn may_enroll(conn: &mut Conn, settings: &Settings, user: UserId) -> std::result::Result<bool, store::Error> {
+pub(super) fn may_enroll(conn: &mut Conn, settings: &Settings, user: UserId) -> std::result::Result<bool, store::Error> {
     let wanted = &settings.browser_enrollment_groups;
     if !settings.browser_enrollment_enabled || wanted.is_empty() {
         return Ok(settings.browser_enrollment_enabled);

@@ -36,7 +36,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        gate, imports, launcher_packages, mails, rollouts, sessions,
+        gate, gate_cookies, imports, launcher_packages, mails, rollouts, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -299,6 +299,7 @@ impl App {
             rollouts::purge(tx, now.plus_days(-30))?;
             deliveries::purge(tx, now.plus_days(-30))?;
             gate::purge(tx, GATE_SECONDS)?;
+            gate_cookies::purge_tickets(tx, now)?;
             launcher_packages::purge(tx, now.plus_days(-1))?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })

@@ -50,6 +50,7 @@ pub mod push_certificate;
 pub mod push_health;
 pub mod push_request;
 pub mod queue;
+mod refusals;
 pub mod renew;
 pub mod report;
 pub mod restore;
@@ -66,6 +67,7 @@ pub mod sign_in;
 pub mod signers;
 pub mod tokens;
 pub mod users;
+pub mod verification;
 pub mod webhooks;
 pub mod wipe;
 
@@ -103,6 +105,8 @@ pub struct App {
     reverse_dns: String,
     seen: seen::Seen,
     gate: gate::Gate,
+    refusals: refusals::Refusals,
+    verifications: verification::Verifications,
     signers: signers::Signers,
     /// Signed profiles by their UUID: each content is signed once.
     signed_profiles: Mutex<LruCache<String, Arc<Vec<u8>>>>,
@@ -168,6 +172,8 @@ impl App {
             reverse_dns: crate::apple::profile::reverse_dns(&host),
             seen: seen::Seen::default(),
             gate: gate::Gate::default(),
+            refusals: refusals::Refusals::default(),
+            verifications: verification::Verifications::default(),
             signers: signers::Signers::default(),
             signed_profiles: Mutex::new(LruCache::new(capacity)),
             crl: Mutex::new(None),

@@ -8,21 +8,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
     authorities,
-    backup::{BackupError, EndRecord, Manifest, TableRecord, half_of, kind, read_record, sync_folder},
+    backup::{BackupError, EndRecord, Manifest, TableRecord, kind, read_record, sync_folder},
     rollout,
 };
 use crate::{
-    domain::{audit::Actor, time::Timestamp},
+    domain::{audit::Actor, id::DeviceId, time::Timestamp},
     pki::{seal::SealKey, vault::OpeningReader},
     store::{
         self, Access, Conn, DatabaseUrl, Tx,
-        audit::{self, Entry},
+        audit::{self, Entry, Filter},
         dump::{self, Table},
         held, migrate,
+        page::PageRequest,
         refill::{self, Content},
         timeline,
     },
@@ -32,6 +34,8 @@ use crate::{
 const HARMLESS: [&str; 2] = [rollout::JOB, "sweep"];
 /// The name of the actor where the server itself did something because of a restore.
 const CAUSE: &str = "restore";
+/// What the audit log calls a restore.
+const ACTION: &str = "server.restore";
 
 /// What is to be restored, and where.
 #[derive(Debug)]
@@ -83,24 +87,110 @@ pub fn restore(order: &RestoreOrder<'_>) -> Result<Restored, BackupError> {
             manifest.version
         )));
     }
-    match order.database {
-        DatabaseUrl::Postgres(_) => {
-            must_be_empty(order.database)?;
-            fill(order, order.database, &mut reader, &manifest)
+    let keys = SealKey::from_hex(&manifest.secret_key).ok_or_else(|| BackupError::refused("the backup has no usable secret key"))?;
+    if let Some(restored) = look(order, &manifest, &keys)? {
+        stage_key(order.key_file, &keys)?;
+        put_key(order.key_file, &keys)?;
+        return Ok(restored);
+    }
+    // The key is written before the commit and gets its name after it: most of what can fail is over by then, and a try that fails
+    // leaves the key that was there.
+    stage_key(order.key_file, &keys)?;
+    let filled = match order.database {
+        DatabaseUrl::Postgres(_) => fill(order, order.database, &mut reader, &manifest, &keys),
+        DatabaseUrl::Sqlite(path) => fill_file(order, Path::new(path), &mut reader, &manifest, &keys),
+    };
+    if filled.is_err() {
+        drop(std::fs::remove_file(beside(order.key_file)));
+    }
+    let restored = filled?;
+    put_key(order.key_file, &keys)?;
+    Ok(restored)
+}
+
+/// Where a file is made before it gets its name: the same at every try, so that each removes what the one before has left.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.restored.half"))
+}
+
+/// Looks whether the place is empty. Gives what was restored where only the key is missing.
+fn look(order: &RestoreOrder<'_>, manifest: &Manifest, keys: &SealKey) -> Result<Option<Restored>, BackupError> {
+    if let DatabaseUrl::Sqlite(path) = order.database
+        && !Path::new(path).exists()
+    {
+        return Ok(None);
+    }
+    let mut conn = Conn::open(order.database, Access::Read)?;
+    match refill::content(&mut conn)? {
+        Content::Nothing | Content::Fresh => {}
+        Content::Used => {
+            return without_key(&mut conn, order, manifest, keys)?.map(Some).ok_or_else(|| {
+                BackupError::refused("the database is in use already; a backup is restored into an empty one only, so that nothing is lost")
+            });
         }
-        DatabaseUrl::Sqlite(path) => fill_file(order, Path::new(path), &mut reader, &manifest),
+        Content::Foreign => {
+            return Err(BackupError::refused("the database holds tables of another program; use one of its own for enlist"));
+        }
+    }
+    let others = refill::others_connected(&mut conn)?;
+    if others > 0 {
+        return Err(BackupError::refused(format!(
+            "{others} other connection(s) to the database are open; stop every server that uses it first"
+        )));
+    }
+    Ok(None)
+}
+
+/// What was restored, where a restore of this very backup was cut off after the database was complete and before the key had its
+/// name: then only the key is missing, and nobody can have worked with the database since.
+fn without_key(conn: &mut Conn, order: &RestoreOrder<'_>, manifest: &Manifest, keys: &SealKey) -> Result<Option<Restored>, BackupError> {
+    let kept = store::authorities::list(conn)?;
+    let present = std::fs::read_to_string(order.key_file).ok().and_then(|text| SealKey::from_hex(text.trim()));
+    if present.is_some_and(|present| authorities::open_under(&kept, &present)) || !authorities::open_under(&kept, keys) {
+        return Ok(None);
+    }
+    let filter = Filter { action: Some(ACTION.into()), ..Filter::default() };
+    let lines = audit::list(conn, &filter, PageRequest { after: None, limit: 1 })?;
+    // A line of another version may have another form: then it is none of this restore.
+    let detail = lines.items.first().and_then(|line| serde_json::from_str::<Detail>(&line.detail).ok());
+    Ok(detail.filter(|detail| detail.backup_made_at == manifest.made_at).map(|detail| detail.restored()))
+}
+
+/// What the audit log says of a restore.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    backup_made_at: Timestamp,
+    rows: u64,
+    held_devices: Vec<DeviceId>,
+    withdrawn_orders: usize,
+    withdrawn_mails: usize,
+}
+
+impl Detail {
+    const fn restored(&self) -> Restored {
+        Restored {
+            made_at: self.backup_made_at,
+            rows: self.rows,
+            held: self.held_devices.len(),
+            orders: self.withdrawn_orders,
+            mails: self.withdrawn_mails,
+        }
     }
 }
 
 /// SQLite's file is made beside its place and put there when it is complete.
-fn fill_file(order: &RestoreOrder<'_>, path: &Path, reader: &mut Reader, manifest: &Manifest) -> Result<Restored, BackupError> {
-    if path.exists() {
-        must_be_empty(order.database)?;
-    }
-    let half = half_of(path);
+fn fill_file(
+    order: &RestoreOrder<'_>,
+    path: &Path,
+    reader: &mut Reader,
+    manifest: &Manifest,
+    keys: &SealKey,
+) -> Result<Restored, BackupError> {
+    let half = beside(path);
     let filled = remove_database(&half)
         .and_then(|()| File::create_new(&half).map(drop).map_err(BackupError::file(&half, "made")))
-        .and_then(|()| fill(order, &DatabaseUrl::Sqlite(half.display().to_string()), reader, manifest))
+        .and_then(|()| fill(order, &DatabaseUrl::Sqlite(half.display().to_string()), reader, manifest, keys))
         .and_then(|restored| {
             File::open(&half).and_then(|file| file.sync_all()).map_err(BackupError::file(&half, "written"))?;
             // A log that was left beside the name would be taken for the new file's own.
@@ -122,28 +212,6 @@ fn remove_database(path: &Path) -> Result<(), BackupError> {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(BackupError::file(&name, "removed")(error)),
             _ => {}
         }
-    }
-    Ok(())
-}
-
-fn must_be_empty(url: &DatabaseUrl) -> Result<(), BackupError> {
-    let mut conn = Conn::open(url, Access::Read)?;
-    match refill::content(&mut conn)? {
-        Content::Nothing | Content::Fresh => {}
-        Content::Used => {
-            return Err(BackupError::refused(
-                "the database is in use already; a backup is restored into an empty one only, so that nothing is lost",
-            ));
-        }
-        Content::Foreign => {
-            return Err(BackupError::refused("the database holds tables of another program; use one of its own for enlist"));
-        }
-    }
-    let others = refill::others_connected(&mut conn)?;
-    if others > 0 {
-        return Err(BackupError::refused(format!(
-            "{others} other connection(s) to the database are open; stop every server that uses it first"
-        )));
     }
     Ok(())
 }
@@ -205,7 +273,13 @@ fn named(path: &Path, error: BackupError) -> BackupError {
     }
 }
 
-fn fill(order: &RestoreOrder<'_>, url: &DatabaseUrl, reader: &mut Reader, manifest: &Manifest) -> Result<Restored, BackupError> {
+fn fill(
+    order: &RestoreOrder<'_>,
+    url: &DatabaseUrl,
+    reader: &mut Reader,
+    manifest: &Manifest,
+    keys: &SealKey,
+) -> Result<Restored, BackupError> {
     refill::refill(url, &manifest.schema, |tx| {
         let rows = load(tx, reader)?;
         refill::catch_up(tx)?;
@@ -216,11 +290,9 @@ fn fill(order: &RestoreOrder<'_>, url: &DatabaseUrl, reader: &mut Reader, manife
         if !refill::is_sound(tx)? {
             return Err(BackupError::refused("the rows of the backup do not fit together"));
         }
-        let keys = SealKey::from_hex(&manifest.secret_key).ok_or_else(|| BackupError::refused("the backup has no usable secret key"))?;
-        if !authorities::open_under(&store::authorities::list(tx)?, &keys) {
+        if !authorities::open_under(&store::authorities::list(tx)?, keys) {
             return Err(BackupError::refused("the secret key in the backup does not open the secrets in it"));
         }
-        put_key(order.key_file, &keys)?;
         Ok(restored)
     })
 }
@@ -269,34 +341,36 @@ fn settle(tx: &mut Tx<'_>, order: &RestoreOrder<'_>, made_at: Timestamp, rows: u
     held::withdraw_deliveries(tx, &format!("not sent, because {why}"))?;
     held::stop_imports(tx, &format!("not done, because {why}; import the list again"), now)?;
     held::forget_jobs(tx, &HARMLESS)?;
-    let restored = Restored { made_at, rows, held: held.len(), orders, mails };
-    let detail =
-        json!({ "backup_made_at": made_at, "rows": rows, "held_devices": held, "withdrawn_orders": orders, "withdrawn_mails": mails });
-    let entry = Entry { at: now, actor: order.actor, action: "server.restore", subject_kind: "server", subject: "database".into(), detail };
+    let detail = Detail { backup_made_at: made_at, rows, held_devices: held, withdrawn_orders: orders, withdrawn_mails: mails };
+    let restored = detail.restored();
+    let detail = json!(detail);
+    let entry = Entry { at: now, actor: order.actor, action: ACTION, subject_kind: "server", subject: "database".into(), detail };
     audit::record(tx, &entry)?;
     Ok(restored)
 }
 
-/// Puts the key into its file. Another key that was there belongs to a database in which nothing was sealed for anybody yet; it is
-/// set aside all the same.
-fn put_key(path: &Path, keys: &SealKey) -> Result<(), BackupError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) if text.trim() == keys.to_hex() => return Ok(()),
-        Ok(_) => {
-            let aside = PathBuf::from(format!("{}.before-restore", path.display()));
-            std::fs::rename(path, &aside).map_err(BackupError::file(path, "set aside"))?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(BackupError::file(path, "read")(error)),
-    }
-    let half = half_of(path);
+/// Writes the key beside its place.
+fn stage_key(path: &Path, keys: &SealKey) -> Result<(), BackupError> {
+    let half = beside(path);
     // What a try that was cut off has left. Whatever else may be there, such as a link that somebody put there, is not followed.
     drop(std::fs::remove_file(&half));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half).and_then(|mut file| {
         file.write_all(keys.to_hex().as_bytes())?;
         file.sync_all()
     });
-    written.map_err(BackupError::file(&half, "written"))?;
-    std::fs::rename(&half, path).map_err(BackupError::file(path, "written"))?;
+    written.map_err(BackupError::file(&half, "written"))
+}
+
+/// Gives the key that was written its place. Another key that was there belongs to a database in which nothing was sealed for
+/// anybody yet; it is set aside all the same.
+fn put_key(path: &Path, keys: &SealKey) -> Result<(), BackupError> {
+    let late = |source| BackupError::KeyLeft { path: path.display().to_string(), source };
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim() == keys.to_hex() => return std::fs::remove_file(beside(path)).map_err(late),
+        Ok(_) => std::fs::rename(path, format!("{}.before-restore", path.display())).map_err(late)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(late(error)),
+    }
+    std::fs::rename(beside(path), path).map_err(late)?;
     sync_folder(path)
 }

@@ -1,21 +1,28 @@
-//! Has tried again, on an administrator's word, what failed or waits: mails, and any other job.
+//! Has tried again, on an administrator's word, what failed or waits: mails, events for webhooks, and any other job.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{App, Error, Result, outbox};
+use super::{
+    App, Error, Result,
+    deliver::{self, Errand},
+    outbox,
+};
 use crate::{
     domain::{
         audit::Actor,
-        id::{JobId, MailId},
+        id::{DeliveryId, JobId, MailId, WebhookId},
+        webhook::{DeliveryState, TargetState},
     },
     store::{
         Tx,
         audit::{self, Entry},
         backlog,
+        deliveries::{self, Delivery},
         jobs::Job,
         mails::{self, Mail, MailState},
+        webhooks,
     },
 };
 
@@ -87,6 +94,38 @@ impl App {
             .await?;
         self.jobs_waiting.notify_one();
         Ok(job)
+    }
+
+    /// Has an event sent at once that waits or was given up, with all its tries before it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] where the target has taken it or nothing is sent to the target.
+    pub async fn retry_delivery(self: &Arc<Self>, actor: Actor, webhook: WebhookId, id: DeliveryId) -> Result<Delivery> {
+        let app = Arc::clone(self);
+        let delivery = self
+            .write(move |tx| {
+                let mut webhook = webhooks::find(tx, webhook)?.ok_or(Error::NotFound("webhook"))?;
+                let found = deliveries::find(tx, id)?.filter(|found| found.webhook_id == webhook.id);
+                let mut delivery = found.ok_or(Error::NotFound("delivery"))?;
+                if delivery.state == DeliveryState::Delivered {
+                    return Err(Error::Conflict("the webhook has taken this event".into()));
+                }
+                if let state @ (TargetState::Disabled | TargetState::Paused) = webhook.state() {
+                    return Err(Error::Conflict(format!("nothing is sent to this webhook, because it is {state}: enable it first")));
+                }
+                (delivery.state, delivery.attempts, delivery.next_attempt_at) = (DeliveryState::Queued, 0, app.now());
+                deliveries::note_attempt(tx, &delivery)?;
+                // Whoever asks for a try wants it now.
+                webhook.retry_at = None;
+                webhooks::note_health(tx, &webhook)?;
+                deliver::enqueue(tx, Errand { webhook: webhook.id, delivery: Some(id) })?;
+                let detail = json!({ "name": webhook.name, "delivery": id, "event": delivery.event });
+                app.note_retry(tx, &actor, "webhook.retry", ("webhook", webhook.id.to_string()), detail)?;
+                Ok(delivery)
+            })
+            .await?;
+        self.jobs_waiting.notify_one();
+        Ok(delivery)
     }
 
     fn send_again(&self, tx: &mut Tx<'_>, mail: &Mail) -> Result<()> {

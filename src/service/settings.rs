@@ -11,6 +11,7 @@ use crate::{
         audit::Actor,
         backend::Backend,
         browser::{self, DeviceLimits, Kind, MOST_DEVICES, Risk},
+        destination::{MOST_HOSTS, is_host},
         id::GroupId,
         link::is_domain,
         user::normalize_address,
@@ -56,6 +57,9 @@ pub struct Settings {
     pub browser_enrollment_awareness: bool,
     /// The organization's own domains: what lies in or below them is opened without being shown first.
     pub browser_enrollment_domains: Vec<String>,
+    /// The hosts of the applications behind the gate that enrolled browsers are led to, such as `app.example.com`. Each exactly, with
+    /// its port where that is not 443.
+    pub gate_hosts: Vec<String>,
     /// How many devices of each kind one person may have enrolled.
     pub device_limits: DeviceLimits,
     /// How people may enroll Android devices of their own: `agent`, `certificate`. Empty: not at all.
@@ -80,6 +84,7 @@ impl Default for Settings {
             browser_enrollment_groups: Vec::new(),
             browser_enrollment_awareness: false,
             browser_enrollment_domains: Vec::new(),
+            gate_hosts: Vec::new(),
             device_limits: DeviceLimits::default(),
             android_personal: vec![Backend::Agent, Backend::Certificate],
             android_company: vec![Backend::Agent, Backend::Headwind, Backend::Certificate],
@@ -135,6 +140,8 @@ pub struct SettingsChange {
     pub browser_enrollment_awareness: Option<bool>,
     /// See [`Settings::browser_enrollment_domains`].
     pub browser_enrollment_domains: Option<Vec<String>>,
+    /// See [`Settings::gate_hosts`].
+    pub gate_hosts: Option<Vec<String>>,
     /// See [`Settings::device_limits`]. What is left out of it has no limit.
     pub device_limits: Option<DeviceLimits>,
     /// The risks of the change are known. Without it a risky change is not made, and the error names them.
@@ -151,7 +158,7 @@ impl SettingsChange {
         macro_rules! apply { ($($field:ident),+) => { $( if let Some(value) = self.$field { settings.$field = value; } )+ } }
         apply!(organization, mail_sender, certificate_days, refresh_hours, wipe_limit, ota_enrollment, scep_allow_sha1, scep_allow_3des);
         apply!(browser_enrollment_enabled, browser_enrollment_groups, browser_enrollment_awareness, browser_enrollment_domains);
-        apply!(device_limits);
+        apply!(gate_hosts, device_limits);
         if let Some(Written(days)) = self.browser_enrollment_days {
             // Nothing and nought are refused alike.
             settings.browser_enrollment_days = days.unwrap_or(0);
@@ -175,6 +182,10 @@ impl Settings {
         }
         if self.browser_enrollment_domains.len() > 100 || !self.browser_enrollment_domains.iter().all(|domain| is_domain(domain)) {
             return Err(Error::invalid("browser_enrollment_domains", "must be at most 100 domains such as example.com, in lower case"));
+        }
+        if self.gate_hosts.len() > MOST_HOSTS || !self.gate_hosts.iter().all(|host| is_host(host)) {
+            let why = format!("must be at most {MOST_HOSTS} hosts such as app.example.com or app.example.com:8443, in lower case");
+            return Err(Error::invalid("gate_hosts", why));
         }
         let is_limit = |kind| self.device_limits.of(kind).is_none_or(|limit| (1..=MOST_DEVICES).contains(&limit));
         if ![Kind::Apple, Kind::Android, Kind::Browser].into_iter().all(is_limit) {

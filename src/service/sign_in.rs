@@ -161,19 +161,23 @@ impl App {
         Ok(Some((session, user)))
     }
 
+    /// Has somebody who is signed in show once more that they know their password, with the waits of a sign-in. The try counts as
+    /// failed until whatever follows forgives it.
+    pub(super) async fn prove_password(&self, session: &Session, user: &User, present: String) -> Result<()> {
+        let hash = user.password_hash.clone().unwrap_or_else(|| NOBODYS_HASH.into());
+        self.take_try(&user.email, &session.network).await?;
+        if self.is_password(present, hash).await? { Ok(()) } else { Err(Error::invalid("present", "is not your present password")) }
+    }
+
     /// Exchanges one's own password, and ends one's other sessions.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the present password is not right, or the new one is not usable.
     pub async fn change_own_password(self: &Arc<Self>, session: &Session, user: &User, present: String, new: String) -> Result<()> {
-        let hash = user.password_hash.clone().unwrap_or_else(|| NOBODYS_HASH.into());
         if present == new {
             return Err(Error::invalid("password", "must be another one than before"));
         }
-        self.take_try(&user.email, &session.network).await?;
-        if !self.is_password(present, hash).await? {
-            return Err(Error::invalid("present", "is not your present password"));
-        }
+        self.prove_password(session, user, present).await?;
         let password_hash = setup::hash_password(new).await?;
         let (app, id, kept, before) = (Arc::clone(self), user.id, session.id, user.password_hash.clone());
         let network = session.network.clone();

@@ -153,12 +153,14 @@ impl Form {
         offered
     }
 
-    /// Decides for the button of that name with that value, where there are several of the name.
-    pub fn press(&mut self, name: &str, value: &str) {
+    /// Decides for the button of that name with that value, where there are several of the name. False where it is not offered.
+    pub fn press(&mut self, name: &str, value: &str) -> bool {
         let is_button = |field: &Field| field.kind == "submit" && field.name == name;
-        if self.fields.iter().any(|field| is_button(field) && field.value == value) {
+        let offered = self.fields.iter().any(|field| is_button(field) && field.value == value);
+        if offered {
             self.fields.retain(|field| !is_button(field) || field.value == value);
         }
+        offered
     }
 
     /// What is sent when the first button is pressed: the successful controls, in order.

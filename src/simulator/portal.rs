@@ -97,8 +97,10 @@ impl Owner {
             form.choose("ownership", ownership);
         }
         if let Some(method) = &self.method {
-            form.choose("method", method);
-            form.press("method", method);
+            let is_offered = form.choose("method", method) || form.press("method", method);
+            if form.mark.as_deref() == Some("method") && !is_offered {
+                return Err(lost(page, format!("it does not offer to manage the device by {method:?}")));
+            }
         }
         form.tick_required();
         if let Some(name) = name_of(&form, is_code) {

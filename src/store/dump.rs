@@ -14,7 +14,7 @@ use super::{Access, Conn, DatabaseUrl, Error, Tx, conn::on_backend};
 
 /// Tables that hold what lives for minutes. It is not kept: nobody goes on with half a visit after a restore, and a right that was
 /// used since must not come back.
-const PASSING: [&str; 6] = ["visits", "codes", "challenges", "activation_files", "sessions", "gate_changes"];
+const PASSING: [&str; 7] = ["visits", "codes", "challenges", "activation_files", "sessions", "gate_changes", "gate_tickets"];
 /// Tables that triggers write. What is in them follows from the others, and comes back with them.
 const DERIVED: [&str; 3] = ["device_tallies", "device_finder", "user_finder"];
 /// Rows that are read at once.
@@ -169,7 +169,9 @@ pub fn is_kept(table: &Table) -> bool {
     !PASSING.contains(&table.name.as_str()) && !is_derived(table)
 }
 
-fn is_derived(table: &Table) -> bool {
+/// Whether triggers write the table from what others hold.
+#[must_use]
+pub fn is_derived(table: &Table) -> bool {
     DERIVED.contains(&table.name.as_str())
 }
 

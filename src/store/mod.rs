@@ -33,6 +33,7 @@ pub mod dump;
 pub mod enrollments;
 pub mod finders;
 pub mod gate;
+pub mod gate_cookies;
 pub mod groups;
 pub mod health;
 pub mod held;

@@ -79,6 +79,8 @@ diesel::table! {
         hash -> Binary,
         created_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        created_by -> Nullable<Text>,
+        created_by_user -> Nullable<Binary>,
     }
 }
 
@@ -247,6 +249,24 @@ diesel::table! {
         hash -> Binary,
         user_agent -> Text,
         used_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    gate_cookies (enrollment_id, host) {
+        enrollment_id -> Binary,
+        host -> Text,
+        hash -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    gate_tickets (hash) {
+        hash -> Binary,
+        enrollment_id -> Binary,
+        host -> Text,
         expires_at -> BigInt,
     }
 }
@@ -645,6 +665,8 @@ diesel::joinable!(visits -> invitations (invitation_id));
 diesel::joinable!(visits -> users (user_id));
 diesel::joinable!(visits -> enrollments (enrollment_id));
 diesel::joinable!(browsers -> enrollments (enrollment_id));
+diesel::joinable!(gate_cookies -> browsers (enrollment_id));
+diesel::joinable!(gate_tickets -> browsers (enrollment_id));
 diesel::joinable!(codes -> visits (visit_id));
 diesel::joinable!(challenges -> enrollments (enrollment_id));
 diesel::joinable!(certificates -> enrollments (enrollment_id));
@@ -665,6 +687,7 @@ diesel::joinable!(mail_passwords -> enrollments (enrollment_id));
 diesel::joinable!(link_events -> protected_links (link_id));
 diesel::joinable!(link_events -> users (user_id));
 diesel::joinable!(link_events -> devices (device_id));
+diesel::joinable!(api_tokens -> users (created_by_user));
 diesel::allow_tables_to_appear_in_same_query!(
     access_excluded_groups,
     access_exceptions,
@@ -688,6 +711,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitations,
     visits,
     browsers,
+    gate_cookies,
+    gate_tickets,
     codes,
     challenges,
     certificates,

@@ -2,8 +2,15 @@
 
 use diesel::prelude::*;
 
-use super::{Conn, Error, Tx, schema::api_tokens};
-use crate::domain::{id::TokenId, time::Timestamp, user::Role};
+use super::{
+    Conn, Error, Tx,
+    schema::{api_tokens, users},
+};
+use crate::domain::{
+    id::{TokenId, UserId},
+    time::Timestamp,
+    user::{Role, UserState},
+};
 
 /// One token.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -21,6 +28,19 @@ pub struct Token {
     pub created_at: Timestamp,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
+    /// Who made it, by the name in the audit log; nothing where that was not noted yet.
+    pub created_by: Option<String>,
+    /// The user who made it, as long as there is one.
+    pub created_by_user: Option<UserId>,
+}
+
+/// What is known of whoever made a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maker {
+    /// Their role, if they have one.
+    pub role: Option<Role>,
+    /// Whether they take part.
+    pub state: UserState,
 }
 
 /// The valid token of this hash.
@@ -41,6 +61,19 @@ pub fn find_valid(conn: &mut Conn, hash: &[u8]) -> Result<Option<Token>, Error> 
 /// Those of the database.
 pub fn list(conn: &mut Conn) -> Result<Vec<Token>, Error> {
     Ok(api_tokens::table.order(api_tokens::id.asc()).select(Token::as_select()).load(conn)?)
+}
+
+/// Every token with the user who made it, if there still is one; oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_with_makers(conn: &mut Conn) -> Result<Vec<(Token, Option<Maker>)>, Error> {
+    let rows: Vec<(Token, Option<(Option<Role>, UserState)>)> = api_tokens::table
+        .left_join(users::table)
+        .order(api_tokens::id.asc())
+        .select((Token::as_select(), (users::role, users::state).nullable()))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(token, maker)| (token, maker.map(|(role, state)| Maker { role, state }))).collect())
 }
 
 /// Keeps a token.

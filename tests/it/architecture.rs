@@ -236,3 +236,89 @@ fn names_are_found_in_every_form_of_use() {
     assert!(named("use other_crate::domain;").is_empty());
     assert_eq!(named("$crate::store::conn").into_iter().collect::<Vec<_>>(), ["store"]);
 }
+
+/// The sources below a folder, or the one file.
+fn below(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_path_buf()];
+    }
+    std::fs::read_dir(path)
+        .unwrap()
+        .flat_map(|entry| below(&entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .collect()
+}
+
+/// The names of the packages that a manifest lists as its dependencies, as code writes them.
+fn dependencies(manifest: &Path) -> BTreeSet<String> {
+    let manifest: toml::Table = std::fs::read_to_string(manifest).unwrap().parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().map(|name| name.replace('-', "_")).collect()
+}
+
+/// Whether code names a package: its name, not as the end of a longer word or path, and `::` behind it.
+fn names_package(code: &str, package: &str) -> bool {
+    code.match_indices(&format!("{package}::")).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|before| before.is_alphanumeric() || before == '_' || before == ':')
+    })
+}
+
+/// The code of a module without its comments and without its tests.
+fn code_of(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    product.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_fuzzer_still_has_every_module_and_every_package_that_it_compiles() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = std::fs::read_to_string(root.join("fuzz/src/lib.rs")).unwrap();
+    let mut modules = BTreeSet::new();
+    let mut files = Vec::new();
+    let mut wrong = String::new();
+    for (at, _) in library.match_indices("#[path = \"") {
+        let path = library[at + "#[path = \"".len()..].split('"').next().unwrap();
+        let path = root.join("fuzz/src").join(path);
+        if path.is_file() {
+            modules.insert(path.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned());
+            files.extend(below(path.parent().unwrap()));
+        } else {
+            writeln!(wrong, "fuzz/src/lib.rs: there is no {}", path.display()).unwrap();
+        }
+    }
+    assert!(modules.len() >= 3 && files.len() > 50, "the fuzzer compiles {modules:?}");
+    files.retain(|file| file.file_name().is_some_and(|name| name != "tests.rs"));
+    let (ours, theirs) = (dependencies(&root.join("Cargo.toml")), dependencies(&root.join("fuzz/Cargo.toml")));
+    for file in files.iter().chain(&below(&root.join("fuzz/src"))) {
+        let code = code_of(file);
+        for package in ours.iter().filter(|package| names_package(&code, package)) {
+            if !theirs.contains(package) {
+                writeln!(wrong, "fuzz/Cargo.toml does not list {package}, which {} uses", file.display()).unwrap();
+            }
+        }
+        for name in named(&code).into_iter().filter(|name| ARROWS.iter().any(|(layer, _)| layer == name)) {
+            if !modules.contains(&name) {
+                writeln!(wrong, "fuzz/src/lib.rs does not name {name}, which {} uses", file.display()).unwrap();
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn the_lints_look_at_tests_and_benches_too() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lint = std::fs::read_to_string(root.join("scripts/lint")).unwrap();
+    assert!(lint.lines().any(|line| line.contains("cargo clippy") && line.contains("--all-targets") && line.contains("-D warnings")));
+    let manifest: toml::Table = std::fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
+    // A bench that is no target of this package would be compiled by nobody.
+    let listed: BTreeSet<PathBuf> =
+        manifest["bench"].as_array().unwrap().iter().map(|bench| root.join(bench["path"].as_str().unwrap())).collect();
+    let there: BTreeSet<PathBuf> = std::fs::read_dir(root.join("benches"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("main.rs"))
+        .filter(|path| path.is_file())
+        .collect();
+    assert_eq!(listed, there);
+}

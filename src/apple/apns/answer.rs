@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Outcome;
+use crate::domain::{retry::retry_after, time::Timestamp};
 
 /// Longest pause that is believed: nobody should silence the server for a day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
@@ -13,6 +14,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<String>,
+    /// What Apple believes the time to be, or this server where Apple does not say.
+    pub(super) at: Timestamp,
     pub(super) body: Vec<u8>,
 }
 
@@ -44,17 +47,20 @@ fn reason(body: &[u8]) -> String {
 }
 
 fn pause(answer: &Answer) -> Option<Duration> {
-    let seconds = answer.retry_after.as_deref()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
+    // Whoever asks for no wait gets the usual one.
+    retry_after(answer.retry_after.as_deref()?, answer.at).filter(|wait| !wait.is_zero()).map(|wait| wait.min(LONGEST_PAUSE))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// 2026-11-26T12:00:00Z
+    const NOW: Timestamp = Timestamp::from_millis(1_795_694_400_000);
+
     fn of(status: u16, reason: &str, retry_after: Option<&str>) -> Outcome {
         let body = if reason.is_empty() { Vec::new() } else { serde_json::json!({ "reason": reason }).to_string().into_bytes() };
-        outcome(&Answer { status, retry_after: retry_after.map(str::to_owned), body })
+        outcome(&Answer { status, retry_after: retry_after.map(str::to_owned), at: NOW, body })
     }
 
     #[test]
@@ -86,6 +92,9 @@ mod tests {
         };
         assert_eq!(after("30"), Some(Duration::from_secs(30)));
         assert_eq!(after("999999999"), Some(LONGEST_PAUSE));
+        assert_eq!(after("Thu, 26 Nov 2026 12:05:00 GMT"), Some(Duration::from_secs(300)));
+        assert_eq!(after("Fri, 27 Nov 2026 12:00:00 GMT"), Some(LONGEST_PAUSE));
+        assert_eq!((after("Thu, 26 Nov 2026 11:00:00 GMT"), after("0")), (None, None));
         assert_eq!((after("-1"), after("soon"), after("")), (None, None, None));
     }
 
@@ -93,7 +102,7 @@ mod tests {
     fn a_reason_cannot_write_into_the_log_what_it_likes() {
         let Outcome::TryLater { why, .. } = of(429, &"x\n<b>".repeat(100), None) else { panic!("not a pause") };
         assert!(why.len() < 80 && why.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' '), "{why}");
-        let Outcome::TryLater { why, .. } = outcome(&Answer { status: 429, retry_after: None, body: b"<html>".to_vec() }) else {
+        let Outcome::TryLater { why, .. } = outcome(&Answer { status: 429, retry_after: None, at: NOW, body: b"<html>".to_vec() }) else {
             panic!("not a pause")
         };
         assert_eq!(why, "429");

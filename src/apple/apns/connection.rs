@@ -23,6 +23,10 @@ use tokio::{net::TcpStream, sync::watch};
 use tokio_openssl::SslStream;
 
 use super::{Client, Endpoint, answer::Answer};
+use crate::domain::{
+    retry::http_date,
+    time::{Clock, SystemClock},
+};
 
 /// Seconds of silence after which the other end is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -144,9 +148,11 @@ impl Connection {
         sender.ready().await.map_err(|error| words_of(&error))?;
         let response = sender.send_request(request).await.map_err(|error| words_of(&error))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (retry_after, date) = (header("retry-after"), header("date"));
+        let at = date.and_then(|date| http_date(&date)).unwrap_or_else(|| SystemClock.now());
         let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await.map_err(|error| words_of(&*error))?;
-        Ok(Answer { status, retry_after, body: body.to_bytes().to_vec() })
+        Ok(Answer { status, retry_after, at, body: body.to_bytes().to_vec() })
     }
 }
 

@@ -22,7 +22,7 @@ pub struct AndroidArguments {
     /// The folder where the server writes its mail
     #[arg(long)]
     outbox: PathBuf,
-    /// What manages the devices
+    /// What manages the devices: agent, certificate or headwind
     #[arg(long, default_value = "agent", value_parser = |text: &str| text.parse::<Backend>())]
     backend: Backend,
     /// How many devices
@@ -31,31 +31,32 @@ pub struct AndroidArguments {
     /// none, weak or strong
     #[arg(long, default_value = "strong", value_parser = |text: &str| text.parse::<Passcode>())]
     passcode: Passcode,
-    /// company or personal, where the portal asks
+    /// company or personal, where the portal asks; devices with the Headwind launcher are the company's
     #[arg(long)]
     ownership: Option<String>,
     /// What the agent is: `device_owner` or `profile_owner` [default: `device_owner` with --ownership company]
     #[arg(long, value_parser = |text: &str| text.parse::<Mode>())]
     mode: Option<Mode>,
-    /// Look rooted
+    /// Look rooted, which only the agent reports
     #[arg(long)]
     rooted: bool,
-    /// Put commands for the screen off, once
+    /// Put commands for the screen off, once (agent)
     #[arg(long)]
     not_now: bool,
     /// Keep asking and obey commands until wiped, removed or interrupted
     #[arg(long)]
     stay: bool,
-    /// Where the port for devices is, if it is not where the server says
-    #[arg(long)]
+    /// Where the port for devices is, if it is not where the server says (agent) or at port 8444 of the portal's host (certificate)
+    // The servers' option of this name is known to every command; here it is this one.
+    #[arg(id = "device-url", long)]
     device_url: Option<String>,
-    /// Seconds that each poll waits for a command, 0 to 60
+    /// Seconds that each poll of the agent waits for a command, 0 to 60
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=60))]
     wait: u32,
     /// Certificate in PEM that the server's TLS certificate must come from
     #[arg(long, conflicts_with = "insecure")]
     ca_file: Option<PathBuf>,
-    /// Take any TLS certificate
+    /// Take any TLS certificate. A portal at http:// implies it for the port for devices
     #[arg(long)]
     insecure: bool,
     /// Devices that enroll at the same time

@@ -98,12 +98,15 @@ fn status(policy: Option<&EffectivePolicy>, backend: Backend, posture: &Posture)
 }
 
 /// Every posture that lacks one of the facts of this one. That an iPhone reports no sign of a jailbreak is all that one can say,
-/// so that fact is left in.
+/// so that fact is left in. The launcher never says whether there is a passcode, so that it cannot cease to.
 fn without_one(posture: &Posture, backend: Backend) -> Vec<Posture> {
     let mut poorer = Vec::new();
     macro_rules! without { ($($field:ident),+) => { $( poorer.push(Posture { $field: None, ..posture.clone() }); )+ } }
-    without!(passcode_present, passcode_compliant, passcode_compliant_with_profiles, encryption_capable, encrypted);
+    without!(passcode_compliant, passcode_compliant_with_profiles, encryption_capable, encrypted);
     without!(os_version, applied_policy, managed_profiles);
+    if backend != Backend::Headwind {
+        without!(passcode_present);
+    }
     if backend != Backend::Apple {
         without!(compromised);
     }

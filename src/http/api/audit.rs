@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// Seconds after which it is worth asking again for a verification.
+const BUSY_SECONDS: u64 = 5;
+
 /// Which lines are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -49,9 +52,13 @@ pub async fn list_audit(caller: Caller, app: web::Data<App>, query: Query<AuditQ
     Ok(web::Json(app.read(move |conn| rows::list(conn, &filter, page)).await?))
 }
 
-/// Reads the whole log and says whether every line is as it was written.
-#[utoipa::path(get, path = "/api/v1/audit/verification", responses((status = 200, body = Verification)), tag = "audit", security(("token" = [])))]
+/// Reads the whole log and says whether every line is as it was written. One such call is answered at a time.
+#[utoipa::path(get, path = "/api/v1/audit/verification", responses((status = 200, body = Verification), (status = 429, body = Problem)), tag = "audit", security(("token" = [])))]
 pub async fn verify_audit(caller: Caller, app: web::Data<App>) -> Result<web::Json<Verification>, ApiError> {
     caller.must(Permission::ReadAudit)?;
-    Ok(web::Json(app.read(rows::verify).await?))
+    let busy = || Error::TooMany {
+        why: "the log is being verified at the moment; ask again in a few seconds".into(),
+        retry_after_seconds: BUSY_SECONDS,
+    };
+    Ok(web::Json(app.verify_audit().await?.ok_or_else(busy)?.found))
 }

@@ -2,7 +2,7 @@
 
 #![allow(unused_qualifications, reason = "the macro that describes calls qualifies the types of their parameters")]
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, middleware::from_fn, web};
 
 pub mod access;
 pub mod approvals;
@@ -30,6 +30,8 @@ pub mod users;
 pub mod webhooks;
 
 use error::ApiError;
+
+use super::layer::refusals::note_refusals;
 
 /// The addresses below `/api`.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -112,9 +114,11 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/webhooks/{id}").get(webhooks::get_webhook).patch(webhooks::change_webhook).delete(webhooks::delete_webhook))
             .service(resource("/webhooks/{id}/test").post(webhooks::test_webhook))
             .service(resource("/webhooks/{id}/deliveries").get(webhooks::list_deliveries))
+            .service(resource("/webhooks/{id}/deliveries/{delivery}/retry").post(webhooks::retry_delivery))
             .service(resource("/audit").get(audit::list_audit))
             .service(resource("/audit/verification").get(audit::verify_audit))
-            .default_service(web::to(no_such_address)),
+            .default_service(web::to(no_such_address))
+            .wrap(from_fn(note_refusals)),
     );
 }
 

@@ -37,7 +37,7 @@ use super::{
         mail_access::get_mail_access, mail_access::replace_mail_access, mail_access::make_mail_keys,
         mail_access::get_device_mail, mail_access::renew_mail_password,
         webhooks::list_webhooks, webhooks::create_webhook, webhooks::get_webhook, webhooks::change_webhook, webhooks::delete_webhook,
-        webhooks::test_webhook, webhooks::list_deliveries,
+        webhooks::test_webhook, webhooks::list_deliveries, webhooks::retry_delivery,
         orders::order_command, approvals::approve_command, approvals::cancel_command,
         links::list_links, links::create_link, links::create_links, links::get_link, links::withdraw_link, links::link_report,
         reports::compliance_report, settings::get_settings, settings::change_settings,

@@ -263,6 +263,19 @@ pub async fn test_webhook(caller: Caller, app: web::Data<App>, id: web::Path<Web
     Ok(HttpResponse::Accepted().json(DeliveryView::from(delivery)))
 }
 
+/// Has an event sent at once that waits or was given up.
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/deliveries/{delivery}/retry", params(("id" = WebhookId, Path), ("delivery" = DeliveryId, Path)), responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "webhooks", security(("token" = [])))]
+pub async fn retry_delivery(
+    caller: Caller,
+    app: web::Data<App>,
+    path: web::Path<(WebhookId, DeliveryId)>,
+) -> Result<HttpResponse, ApiError> {
+    caller.must(Permission::ManageSettings)?;
+    let (webhook, delivery) = path.into_inner();
+    let delivery = app.into_inner().retry_delivery(caller.actor, webhook, delivery).await?;
+    Ok(HttpResponse::Accepted().json(DeliveryView::from(delivery)))
+}
+
 /// Which deliveries are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{audit::ActorKind, time::Timestamp},
     http::{api::paging, extract::admin::Admin, problem::Problem},
-    service::Error,
+    service::{Error, verification::Verified},
     store::audit::{self, AuditLine, Filter, Verification},
 };
 
@@ -46,12 +46,28 @@ struct LineRow {
 }
 
 #[derive(Debug, Serialize)]
+struct VerificationView {
+    found: Verification,
+    at: When,
+    /// It was asked for with this page, and not before.
+    is_new: bool,
+}
+
+impl VerificationView {
+    fn new(verified: Verified, is_new: bool, now: Timestamp) -> Self {
+        Self { found: verified.found, at: When::new(verified.at, now), is_new }
+    }
+}
+
+#[derive(Debug, Serialize)]
 struct AuditView {
     actor: String,
     action: String,
     since: String,
     is_filtered: bool,
-    verification: Option<Verification>,
+    verification: Option<VerificationView>,
+    /// The log is being verified for somebody else.
+    is_verifying: bool,
     rows: Vec<LineRow>,
     total: i64,
     next: Option<String>,
@@ -69,14 +85,11 @@ pub async fn get_audit(admin: Admin, query: web::Query<AuditQuery>) -> Result<Ht
     };
     let page = paging::page(Some(ROWS), Some(&query.cursor))?;
     let wants_check = query.verify == "yes";
-    let (page, verification) = admin
-        .app
-        .read(move |conn| {
-            let verification = if wants_check { Some(audit::verify(conn)?) } else { None };
-            Ok::<_, Error>((audit::list(conn, &filter, page)?, verification))
-        })
-        .await?;
+    let verified = if wants_check { admin.app.verify_audit().await? } else { None };
+    let page = admin.app.read(move |conn| Ok::<_, Error>(audit::list(conn, &filter, page)?)).await?;
     let now = admin.app.now();
+    let (is_new, is_verifying) = (verified.is_some(), wants_check && verified.is_none());
+    let verification = verified.or_else(|| admin.app.last_verification());
     let address: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("actor", &query.actor)
         .append_pair("action", &query.action)
@@ -84,7 +97,8 @@ pub async fn get_audit(admin: Admin, query: web::Query<AuditQuery>) -> Result<Ht
         .finish();
     let view = AuditView {
         is_filtered: [&query.actor, &query.action, &query.since].iter().any(|text| !text.is_empty()),
-        verification,
+        verification: verification.map(|verified| VerificationView::new(verified, is_new, now)),
+        is_verifying,
         total: page.total,
         next: page.next_cursor.as_ref().map(|cursor| format!("?{address}&cursor={cursor}")),
         rows: page.items.into_iter().map(|line| row(line, now)).collect(),

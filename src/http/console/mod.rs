@@ -173,6 +173,7 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/webhooks/new", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_new), webhooks::post_new)),
     both("/console/webhooks/{id}", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_webhook), webhooks::post_webhook)),
     send("/console/webhooks/{id}/test", ManageSettings, |at| sent(at, webhooks::post_test)),
+    send("/console/webhooks/{id}/deliveries/{delivery}/retry", ManageSettings, |at| sent(at, webhooks::post_retry)),
     both("/console/webhooks/{id}/delete", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_delete), webhooks::post_delete)),
     both("/console/mail", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_mail), mail::post_mail)),
     both("/console/mail/keys", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_keys), mail::post_keys)),

@@ -32,6 +32,8 @@ pub struct SettingsForm {
     #[serde(default)]
     mail_sender: String,
     #[serde(default)]
+    gate_hosts: String,
+    #[serde(default)]
     certificate_days: String,
     #[serde(default)]
     refresh_hours: String,
@@ -77,6 +79,7 @@ impl From<Settings> for SettingsForm {
         Self {
             organization: settings.organization,
             mail_sender: settings.mail_sender,
+            gate_hosts: settings.gate_hosts.join(" "),
             certificate_days: settings.certificate_days.to_string(),
             refresh_hours: settings.refresh_hours.to_string(),
             wipe_limit: settings.wipe_limit.to_string(),
@@ -97,6 +100,9 @@ impl SettingsForm {
         Ok(SettingsChange {
             organization: Some(self.organization.trim().to_owned()),
             mail_sender: Some(self.mail_sender.trim().to_owned()),
+            gate_hosts: Some(
+                self.gate_hosts.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()).map(str::to_lowercase).collect(),
+            ),
             certificate_days: number("certificate_days", &self.certificate_days)?,
             refresh_hours: number("refresh_hours", &self.refresh_hours)?,
             wipe_limit: number("wipe_limit", &self.wipe_limit)?,
@@ -154,6 +160,7 @@ fn name_of(field: &str) -> &str {
     match field {
         "organization" => "The name of the organization",
         "mail_sender" => "The sender's address",
+        "gate_hosts" => "The hosts of protected applications",
         "certificate_days" => "The life of a certificate",
         "refresh_hours" => "The time between two reports",
         "wipe_limit" => "The limit on wipes",

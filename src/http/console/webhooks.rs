@@ -53,6 +53,7 @@ impl WebhookQuery {
             "saved" => "The webhook was saved.",
             "deleted" => "The webhook was removed. Nothing is sent to it any more.",
             "test" => "A test event was written. Its line below says what became of it; load the page again in a moment.",
+            "retry" => "The event is sent again. Its line below says what became of it; load the page again in a moment.",
             _ => return None,
         })
     }
@@ -207,6 +208,8 @@ fn show_new(admin: &Admin, form: &WebhookForm, error: Option<String>) -> HttpRes
 
 #[derive(Debug, Serialize)]
 struct DeliveryRow {
+    id: DeliveryId,
+    may_retry: bool,
     event: String,
     state: Badge,
     attempts: i32,
@@ -216,9 +219,11 @@ struct DeliveryRow {
     error: Option<String>,
 }
 
-fn delivery_row(delivery: Delivery, now: Timestamp) -> DeliveryRow {
+fn delivery_row(delivery: Delivery, is_sent_to: bool, now: Timestamp) -> DeliveryRow {
     let is_waiting = delivery.state == DeliveryState::Queued;
     DeliveryRow {
+        id: delivery.id,
+        may_retry: is_sent_to && delivery.state == DeliveryState::Failed,
         event: delivery.event,
         state: delivery_state(delivery.state),
         attempts: delivery.attempts,
@@ -279,15 +284,16 @@ async fn show_one(admin: &Admin, id: WebhookId, shown: Shown) -> Result<HttpResp
         .wide()
         .done(shown.done)
         .refused(shown.error);
+    let is_sent_to = matches!(webhook.state(), TargetState::Active | TargetState::Failing);
     let view = WebhookView {
         form: FormView { address: format!("/console/webhooks/{id}"), name: typed.name, url: typed.url, events: choices(&typed.event) },
         is_enabled: webhook.is_enabled,
-        may_test: matches!(webhook.state(), TargetState::Active | TargetState::Failing),
+        may_test: is_sent_to,
         failures: webhook.consecutive_failures,
         one: row(webhook, now),
         secret: shown.secret,
         next: page.next_cursor.map(|cursor| format!("?cursor={cursor}")),
-        deliveries: page.items.into_iter().map(|delivery| delivery_row(delivery, now)).collect(),
+        deliveries: page.items.into_iter().map(|delivery| delivery_row(delivery, is_sent_to, now)).collect(),
     };
     Ok(frame.show_as(admin, status, "console/webhook", &view))
 }
@@ -316,6 +322,13 @@ pub async fn post_webhook(form: Form<WebhookForm>, id: web::Path<WebhookId>) -> 
 pub async fn post_test(form: Form<NoFields>, id: web::Path<WebhookId>) -> Result<HttpResponse, Problem> {
     form.admin.app.test_webhook(form.admin.actor.clone(), *id).await?;
     Ok(see(&format!("/console/webhooks/{id}?done=test")))
+}
+
+/// `POST /console/webhooks/{id}/deliveries/{delivery}/retry`
+pub async fn post_retry(form: Form<NoFields>, path: web::Path<(WebhookId, DeliveryId)>) -> Result<HttpResponse, Problem> {
+    let (webhook, delivery) = path.into_inner();
+    form.admin.app.retry_delivery(form.admin.actor.clone(), webhook, delivery).await?;
+    Ok(see(&format!("/console/webhooks/{webhook}?done=retry")))
 }
 
 #[derive(Debug, Serialize)]

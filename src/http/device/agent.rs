@@ -1,4 +1,4 @@
-//! The agent's protocol. This file only translates; `docs/android.md` describes the protocol for those who write an agent.
+//! The agent's protocol. This file only translates; `docs/android-agent.md` describes the protocol for those who write an agent.
 //!
 //! Refusals are `application/problem+json`, as in the API. The kind of problem (`type`) tells an agent what to do where the status
 //! alone does not: with `urn:enlist:certificate` it has to come with another certificate or to be activated anew, with

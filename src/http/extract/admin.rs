@@ -19,7 +19,7 @@ use crate::{
         sign_in::SESSION_HOURS,
         user::{Permission, Role},
     },
-    http::problem::Problem,
+    http::{layer::refusals, problem::Problem},
     service::App,
     store::{sessions::Session, users::User},
 };
@@ -78,10 +78,12 @@ impl FromRequest for Admin {
         let is_looking = matches!(*request.method(), Method::GET | Method::HEAD);
         let target = request.uri().path_and_query().map_or("/console/", |target| target.as_str()).to_owned();
         let secret = app.as_ref().and_then(|app| request.cookie(cookie_name(app))).map(|cookie| cookie.value().to_owned());
+        let request = request.clone();
         Box::pin(async move {
             // An address that says nothing of what it needs is one that nobody may reach.
             let (Some(app), Some(needs)) = (app, needs) else { return Err(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR)) };
             let admin = signed_in(app, secret).await?.ok_or_else(|| sign_in_first(is_looking, &target))?;
+            refusals::know(&request, &admin.actor);
             if admin.user.must_change_password && !needs.is_for_everyone {
                 return Err(Problem::send_to("/console/password"));
             }

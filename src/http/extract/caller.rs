@@ -9,7 +9,7 @@ use crate::{
         audit::Actor,
         user::{Permission, Role},
     },
-    http::api::error::ApiError,
+    http::{api::error::ApiError, layer::refusals},
     service::{App, Error},
 };
 
@@ -42,9 +42,11 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let token = bearer_token(request);
         let app = request.app_data::<web::Data<App>>().cloned();
+        let request = request.clone();
         Box::pin(async move {
             let (Some(token), Some(app)) = (token, app) else { return Err(ApiError::Unauthenticated) };
             let (actor, role) = app.holder_of(&token).await?.ok_or(ApiError::Unauthenticated)?;
+            refusals::know(&request, &actor);
             Ok(Self { actor, role })
         })
     }

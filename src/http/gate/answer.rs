@@ -11,7 +11,10 @@ use serde_json::json;
 
 use super::original::Original;
 use crate::{
-    domain::access::{Decision, Question},
+    domain::{
+        access::{Decision, Question},
+        destination::ENTER,
+    },
     service::gate::{Answer, Why},
 };
 
@@ -26,14 +29,15 @@ const REASON: HeaderName = HeaderName::from_static("x-enlist-reason");
 const AMBIGUOUS: &str = "ambiguous_request";
 
 /// The answer to a proxy.
-pub fn answer(answer: &Answer, public_url: &str, original: Original) -> HttpResponse {
+pub fn answer(answer: &Answer, public_url: &str, original: &Original) -> HttpResponse {
     if answer.decision == Decision::Allow {
         return allowed(answer);
     }
     // Known and not allowed, or not known.
     let is_known = answer.holder.is_some() || answer.why == Why::Outage;
     let status = if is_known { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    let refusal = Refusal { status, decision: answer.decision, reason: answer.why.as_str(), page: page_about(answer, public_url) };
+    let refusal =
+        Refusal { status, decision: answer.decision, reason: answer.why.as_str(), page: page_about(answer, public_url, original) };
     refusal.answer(original)
 }
 
@@ -41,7 +45,7 @@ pub fn answer(answer: &Answer, public_url: &str, original: Original) -> HttpResp
 pub fn ambiguous(public_url: &str) -> HttpResponse {
     let page = help_page(public_url, AMBIGUOUS);
     let refusal = Refusal { status: StatusCode::FORBIDDEN, decision: Decision::Block, reason: AMBIGUOUS, page };
-    refusal.answer(Original { should_redirect: false, reads_pages: false })
+    refusal.answer(&Original::default())
 }
 
 fn allowed(answer: &Answer) -> HttpResponse {
@@ -51,7 +55,7 @@ fn allowed(answer: &Answer) -> HttpResponse {
         Some(standing) => {
             let holder = &standing.holder;
             let device = holder.device.map(|id| id.to_string()).unwrap_or_default();
-            (holder.email.as_str(), device, holder.compliance.as_str(), "certificate")
+            (holder.email.as_str(), device, holder.compliance.as_str(), standing.assurance.as_str())
         }
         None => ("", String::new(), "unknown", "none"),
     };
@@ -68,7 +72,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn answer(&self, original: Original) -> HttpResponse {
+    fn answer(&self, original: &Original) -> HttpResponse {
         let status = if original.should_redirect { StatusCode::FOUND } else { self.status };
         let mut response = builder(status);
         response.insert_header((DECISION, self.decision.as_str())).insert_header((REASON, self.reason));
@@ -101,11 +105,22 @@ fn builder(status: StatusCode) -> HttpResponseBuilder {
 }
 
 /// Where somebody can read what to do.
-fn page_about(answer: &Answer, public_url: &str) -> String {
+fn page_about(answer: &Answer, public_url: &str, original: &Original) -> String {
     if answer.holder.is_none() && answer.why == Why::Rule(Question::Unenrolled) {
+        if answer.may_enter && original.is_visit {
+            let place = &original.place;
+            return enter_address(public_url, &format!("{}://{}{}", place.scheme, place.host, original.address));
+        }
         return format!("{public_url}/");
     }
     help_page(public_url, answer.why.as_str())
+}
+
+/// Where an enrolled browser is given what it needs to come in at an address, and another one is enrolled first.
+#[must_use]
+pub fn enter_address(public_url: &str, to: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+    format!("{public_url}{ENTER}?{query}")
 }
 
 fn help_page(public_url: &str, reason: &str) -> String {

@@ -2,20 +2,25 @@
 //! service's matter.
 //!
 //! Who asks makes no difference to who may ask: whoever comes without being a trusted proxy is judged by the certificate of the
-//! own connection, and everything that is claimed in headers is ignored.
+//! own connection, or by the cookie for the host that the request names, and everything else that is claimed in headers is ignored.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 mod answer;
+mod callback;
+mod cookie;
 mod original;
 
-pub use answer::text_of;
+pub use answer::{enter_address, text_of};
 use original::Original;
 
 use super::client::{client_address, shown_certificate};
-use crate::service::{
-    App,
-    gate::{Answer, Asked},
+use crate::{
+    domain::destination::CALLBACK,
+    service::{
+        App,
+        gate::{Answer, Asked},
+    },
 };
 
 /// Where the gate is; what stands below is the address that was asked for, from proxies that put it there.
@@ -24,17 +29,26 @@ pub const ADDRESS: &str = "/gate/v1/check";
 /// Routes the gate.
 pub fn configure(config: &mut web::ServiceConfig) {
     config.service(web::resource([ADDRESS, "/gate/v1/check/{rest:.*}"]).to(check));
+    config.service(web::resource(CALLBACK).get(callback::get_callback));
 }
 
 /// Answers a proxy. Any method.
 pub async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     let app = app.into_inner();
-    let shown = Original::read(&request).and_then(|original| Ok((original, shown_certificate(&request)?)));
+    let shown = Original::read(&request, scheme_of(&app)).and_then(|original| Ok((original, shown_certificate(&request)?)));
     let Ok((original, certificate)) = shown else {
         tracing::debug!(client = %client_address(&request), "the gate was asked in a way that can be read in two ways");
         return answer::ambiguous(app.public_url());
     };
     let user_agent = request.headers().get("user-agent").and_then(|text| text.to_str().ok());
-    let answer: Answer = app.check_at_gate(Asked { certificate: certificate.as_deref(), user_agent }).await;
-    answer::answer(&answer, app.public_url(), original)
+    let cookie = cookie::read(&request, &original.place);
+    let host = Some(original.place.host.as_str());
+    let asked = Asked { certificate: certificate.as_deref(), user_agent, host, cookie: cookie.as_deref() };
+    let answer: Answer = app.check_at_gate(asked).await;
+    answer::answer(&answer, app.public_url(), &original)
+}
+
+/// How applications are reached where the proxy says nothing about it: as this server is.
+fn scheme_of(app: &App) -> &'static str {
+    if app.public_url().starts_with("https://") { "https" } else { "http" }
 }

@@ -3,7 +3,10 @@
 use actix_web::HttpRequest;
 
 use super::ADDRESS;
-use crate::http::client::{Ambiguous, is_from_trusted_proxy};
+use crate::{
+    domain::destination::normal_host,
+    http::client::{Ambiguous, is_from_trusted_proxy},
+};
 
 /// Header lines of which a proxy sets one. A second one came from somebody else.
 const SINGLE: [&str; 7] = [
@@ -17,20 +20,54 @@ const SINGLE: [&str; 7] = [
 ];
 
 /// The request that the proxy asks about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Original {
     /// The proxy wants a redirect, and a person would see where it leads.
     pub should_redirect: bool,
     /// Whoever asked reads pages.
     pub reads_pages: bool,
+    /// A person opens a page, as far as the proxy says.
+    pub is_visit: bool,
+    /// Where it was sent.
+    pub place: Place,
+    /// Path and query.
+    pub address: String,
+}
+
+/// The application that a request was sent to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `https` or `http`.
+    pub scheme: String,
+    /// The host, with its port where that is not the scheme's own.
+    pub host: String,
+}
+
+impl Place {
+    /// Reads it from what a trusted proxy says, or from the request itself.
+    ///
+    /// * `scheme`: the one that is meant where nobody names any.
+    pub fn read(request: &HttpRequest, scheme: &str) -> Self {
+        let line = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let forwarded = |name: &str| if is_from_trusted_proxy(request) { line(name) } else { None };
+        let whole = forwarded("x-original-url").and_then(|url| url.split_once("://"));
+        let told = forwarded("x-forwarded-proto").or(whole.map(|(scheme, _)| scheme)).unwrap_or(scheme);
+        let scheme = if told.eq_ignore_ascii_case("http") { "http" } else { "https" };
+        let of_whole = whole.and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        let own = || line("host").or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+        let host = forwarded("x-forwarded-host").or(of_whole).or_else(own).unwrap_or_default();
+        Self { scheme: scheme.to_owned(), host: normal_host(host, scheme) }
+    }
 }
 
 impl Original {
     /// Reads what the proxy says.
     ///
+    /// * `scheme`: the one that is meant where the proxy names none.
+    ///
     /// # Errors
     /// A line comes twice, or the address is one that the proxy and the application behind it might read differently.
-    pub fn read(request: &HttpRequest) -> Result<Self, Ambiguous> {
+    pub fn read(request: &HttpRequest, scheme: &str) -> Result<Self, Ambiguous> {
         let headers = request.headers();
         let is_believed = is_from_trusted_proxy(request);
         let line = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -39,7 +76,8 @@ impl Original {
         }
         let forwarded = |names: [&str; 2]| if is_believed { names.into_iter().find_map(line) } else { None };
         let method = forwarded(["x-forwarded-method", "x-original-method"]).unwrap_or_else(|| request.method().as_str());
-        let own = request.uri().path().strip_prefix(ADDRESS).unwrap_or_default();
+        let whole = request.uri().path_and_query().map_or("", |path| path.as_str());
+        let own = whole.strip_prefix(ADDRESS).unwrap_or_default();
         let told = forwarded(["x-forwarded-uri", "x-original-uri"]);
         let address = told.or_else(|| forwarded(["x-original-url", "x-original-url"]).map(path_of)).unwrap_or(own);
         if !is_plain(own) || !is_plain(address) {
@@ -52,7 +90,9 @@ impl Original {
         let is_look = method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD");
         let is_wanted =
             url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, value)| name == "mode" && value == "redirect");
-        Ok(Self { should_redirect: is_wanted && is_look && reads_pages && is_navigation && is_document, reads_pages })
+        let is_visit = is_look && reads_pages && is_navigation && is_document;
+        let (place, address) = (Place::read(request, scheme), address.to_owned());
+        Ok(Self { should_redirect: is_wanted && is_visit, reads_pages, is_visit, place, address })
     }
 }
 
@@ -88,7 +128,7 @@ mod tests {
         for (name, value) in headers {
             request = request.append_header((*name, *value));
         }
-        Original::read(&request.to_http_request())
+        Original::read(&request.to_http_request(), "https")
     }
 
     #[test]
@@ -127,5 +167,19 @@ mod tests {
         assert!(!redirects("?mode=redirect", &[page, ("sec-fetch-mode", "cors")]));
         assert!(!redirects("?mode=redirect", &[page, ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")]));
         assert!(!redirects("?mode=redirect", &[page, ("x-forwarded-method", "POST")]));
+    }
+
+    #[test]
+    fn the_host_is_what_a_trusted_proxy_says_or_the_request_itself() {
+        let place = |peer: &str, headers: &[(&str, &str)]| {
+            let place = read(peer, ADDRESS, &[headers, &[("host", "own.example:443")]].concat()).unwrap().place;
+            format!("{}://{}", place.scheme, place.host)
+        };
+        let told = [("x-forwarded-host", "App.example:8443"), ("x-forwarded-proto", "https")];
+        assert_eq!(place("10.0.0.1", &told), "https://app.example:8443");
+        assert_eq!(place("192.0.2.1", &told), "https://own.example");
+        assert_eq!(place("10.0.0.1", &[("x-original-url", "http://app.example:80/a?b")]), "http://app.example");
+        assert_eq!(place("10.0.0.1", &[]), "https://own.example");
+        assert_eq!(read("10.0.0.1", &format!("{ADDRESS}/a?b=c"), &[]).unwrap().address, "/a?b=c");
     }
 }

@@ -3,4 +3,5 @@
 pub mod body;
 pub mod guard;
 pub mod pages;
+pub mod refusals;
 pub mod trace;

@@ -5,13 +5,14 @@ use actix_web::{
     Error,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
     web,
 };
 
 use crate::{
     http::{
+        layer::refusals,
         origin::is_own,
         page,
         problem::{Door, Problem},
@@ -36,6 +37,10 @@ pub async fn guard_pages(
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
+    let refusal = response.response().error().and_then(|error| error.as_error::<Problem>()).map(ToString::to_string);
+    if let Some(why) = refusal.filter(|_| status == StatusCode::FORBIDDEN) {
+        refusals::note(response.request(), why).await;
+    }
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let explained = response.response().error().and_then(|error| error.as_error::<Problem>());
     if explained.is_some() || ((status.is_client_error() || status.is_server_error()) && !is_page) {

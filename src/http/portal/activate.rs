@@ -191,7 +191,7 @@ fn show_launcher(visitor: &Visitor, provisioning: &str, has_wifi: bool, until: T
         has_wifi: bool,
         until: String,
     }
-    let view = View { provisioning, qr: qr::data_address(provisioning), has_wifi, until: clock(until) };
+    let view = View { provisioning, qr: qr::dense_data_address(provisioning), has_wifi, until: clock(until) };
     visitor.page(StatusCode::OK, "portal/activation_launcher", &visitor.walk_frame("Set up the new phone", Step::Install), &view)
 }
 

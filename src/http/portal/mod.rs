@@ -11,7 +11,7 @@ use super::{
     page,
     problem::{self, Door, Link},
 };
-use crate::service::App;
+use crate::{domain::destination::ENTER, service::App};
 
 mod activate;
 pub mod browser;
@@ -20,6 +20,7 @@ mod consent;
 mod device;
 mod devices;
 mod enroll_browser;
+mod enter;
 mod help;
 pub mod limit;
 mod link;
@@ -61,6 +62,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(web::resource("/devices/{id}/check").route(web::post().to(device::post_check)));
     add(seen("/devices/{id}/remove", remove::get_one).route(web::post().to(remove::post_one)));
     add(seen("/browser", enroll_browser::get_browser).route(web::post().to(enroll_browser::post_address)));
+    // Looking here gives a ticket away, so `HEAD` does not.
+    add(web::resource(ENTER).route(web::get().to(enter::get_enter)));
     add(seen("/l/{token}", link::get_link).route(web::post().to(link::post_answer)));
     add(seen("/l/{token}/go", link::get_go));
     add(web::resource("/browser/enroll").route(web::post().to(enroll_browser::post_enroll)));

@@ -1,4 +1,4 @@
-//! What one server remembers for the gate: by certificate, to be forgotten by device.
+//! What one server remembers for the gate: by certificate or cookie, to be forgotten by device.
 
 use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
 
@@ -11,14 +11,23 @@ use crate::{
     store::gate::Changed,
 };
 
-/// Most certificates that are remembered.
+/// Most certificates and cookies that are remembered.
 const REMEMBERED: usize = 200_000;
+
+/// What the organization decides for everybody.
+#[derive(Debug, Default)]
+pub struct Ground {
+    /// The access rules.
+    pub rules: AccessRules,
+    /// The hosts that enrolled browsers are led to; none while browsers are not enrolled.
+    pub hosts: Vec<String>,
+}
 
 /// What is remembered.
 pub struct Memory {
     standings: LruCache<Fingerprint, Arc<Standing>>,
     by_device: HashMap<DeviceId, Vec<Fingerprint>>,
-    rules: Option<Arc<AccessRules>>,
+    ground: Option<Arc<Ground>>,
     /// Grows with every change that was heard of. What was read before a change is not remembered after it.
     era: u64,
 }
@@ -35,17 +44,17 @@ impl Memory {
         // Its memory grows as it fills.
         let mut standings = LruCache::unbounded();
         standings.resize(size);
-        Self { standings, by_device: HashMap::new(), rules: None, era: 0 }
+        Self { standings, by_device: HashMap::new(), ground: None, era: 0 }
     }
 
-    /// What is remembered of a certificate.
+    /// What is remembered of a certificate or a cookie.
     pub fn get(&mut self, print: &Fingerprint) -> Option<Arc<Standing>> {
         self.standings.get(print).cloned()
     }
 
-    /// What is remembered of the access rules.
-    pub fn rules(&self) -> Option<Arc<AccessRules>> {
-        self.rules.clone()
+    /// What is remembered of what the organization decides.
+    pub fn ground(&self) -> Option<Arc<Ground>> {
+        self.ground.clone()
     }
 
     /// How many changes were heard of so far; to be asked before something is read.
@@ -66,10 +75,10 @@ impl Memory {
         }
     }
 
-    /// Remembers the access rules, unless something has changed since.
-    pub fn put_rules(&mut self, rules: &Arc<AccessRules>, era: u64) {
+    /// Remembers what the organization decides, unless something has changed since.
+    pub fn put_ground(&mut self, ground: &Arc<Ground>, era: u64) {
         if era == self.era {
-            self.rules = Some(Arc::clone(rules));
+            self.ground = Some(Arc::clone(ground));
         }
     }
 
@@ -103,7 +112,7 @@ impl Memory {
         self.era = self.era.wrapping_add(1);
         self.standings.clear();
         self.by_device.clear();
-        self.rules = None;
+        self.ground = None;
     }
 }
 
@@ -124,9 +133,9 @@ mod tests {
         memory.put(print(3), &two, 0);
         memory.forget([Changed::Device(one.holder.device.unwrap())]);
         assert!(memory.get(&print(1)).is_none() && memory.get(&print(2)).is_none() && memory.get(&print(3)).is_some());
-        memory.put_rules(&Arc::default(), 1);
+        memory.put_ground(&Arc::default(), 1);
         memory.forget([Changed::Everything]);
-        assert!(memory.get(&print(3)).is_none() && memory.rules().is_none() && memory.by_device.is_empty());
+        assert!(memory.get(&print(3)).is_none() && memory.ground().is_none() && memory.by_device.is_empty());
     }
 
     #[test]
@@ -136,8 +145,8 @@ mod tests {
         let standing = Arc::new(Standing::sample());
         memory.forget([Changed::Device(DeviceId::new())]);
         memory.put(print(1), &standing, era);
-        memory.put_rules(&Arc::default(), era);
-        assert!(memory.get(&print(1)).is_none() && memory.rules().is_none());
+        memory.put_ground(&Arc::default(), era);
+        assert!(memory.get(&print(1)).is_none() && memory.ground().is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The gate: may this request, from this device, of this user, come in? Answered from memory.
 //!
-//! What the answer rests on (device, user, group, policy, posture, exception, certificate, access rules) is read once for each
-//! certificate and remembered together with the time until which it is good. Nothing of it is used longer than a second without
+//! What the answer rests on (device, user, group, policy, posture, exception, certificate or cookie, access rules) is read once for
+//! each certificate or cookie and remembered together with the time until which it is good. Nothing of it is used longer than a second without
 //! having asked the database whether anything has changed ([`pulse`]), so that a change holds everywhere within a second, and at
 //! once on the server that made it. A server that cannot ask does what `gate_outage` says:
 //!
@@ -11,19 +11,21 @@
 
 use std::sync::Arc;
 
+mod enter;
 mod memory;
 mod pulse;
 mod standing;
 
+use memory::Ground;
 pub(super) use pulse::Gate;
 use pulse::Pulse;
-pub use standing::Standing;
-use standing::Trouble;
+pub use standing::{Assurance, Standing};
+use standing::{Renewal, Trouble};
 
-use super::{App, Result};
+use super::{App, Result, secrets, settings, signers::Fingerprint};
 use crate::{
     domain::{
-        access::{self, AccessRules, Candidate, Decided, Decision, GateOutage, Question},
+        access::{self, Candidate, Decided, Decision, GateOutage, Question},
         compliance::Status,
         id::{DeviceId, UserId},
         time::Timestamp,
@@ -42,6 +44,10 @@ pub struct Asked<'a> {
     pub certificate: Option<&'a [u8]>,
     /// What the program calls itself.
     pub user_agent: Option<&'a str>,
+    /// The host of the application that was asked for.
+    pub host: Option<&'a str>,
+    /// The cookie that the browser has for that host. It counts where no certificate was shown.
+    pub cookie: Option<&'a str>,
 }
 
 /// Why somebody is not let in, or is.
@@ -76,7 +82,7 @@ impl Why {
     }
 }
 
-/// Whom a certificate belongs to.
+/// Whom a certificate or a cookie belongs to.
 #[derive(Debug, Clone)]
 pub struct Holder {
     /// The user.
@@ -98,15 +104,17 @@ pub struct Answer {
     pub why: Why,
     /// Who it is, where that was shown and holds.
     pub holder: Option<Arc<Standing>>,
+    /// A browser that nobody knows can be enrolled, and is led back to the host that it asked for.
+    pub may_enter: bool,
 }
 
 impl Answer {
     const fn refused(why: Why) -> Self {
-        Self { decision: Decision::Block, why, holder: None }
+        Self { decision: Decision::Block, why, holder: None, may_enter: false }
     }
 
     fn of(decided: Decided, holder: Option<Arc<Standing>>) -> Self {
-        Self { decision: decided.decision, why: Why::Rule(decided.by), holder }
+        Self { decision: decided.decision, why: Why::Rule(decided.by), holder, may_enter: false }
     }
 }
 
@@ -128,64 +136,103 @@ impl App {
     }
 
     async fn decide_at_gate(self: &Arc<Self>, asked: Asked<'_>, now: Timestamp) -> Result<Answer> {
-        let rules = self.gate_rules().await?;
-        let Some(certificate) = asked.certificate else { return Ok(stranger(&rules, asked, now)) };
-        let print = fingerprint(certificate);
-        if let Some(standing) = self.gate.memory().get(&print).filter(|standing| standing.is_good(now)) {
-            return Ok(judge(&rules, &standing, asked, now));
-        }
-        // Who issued it is asked before the database is: anybody can make a certificate.
-        if self.certificate_of(certificate).is_err() {
-            return Ok(Answer::refused(Why::UnknownCertificate));
+        let ground = self.gate_ground().await?;
+        let Some(key) = key_of(asked) else { return Ok(stranger(&ground, asked, now)) };
+        if let Some(standing) = self.gate.memory().get(&key).filter(|standing| standing.is_good(now)) {
+            return Ok(judge(&ground, &standing, asked, now));
         }
         let era = self.gate.memory().era();
-        let app = Arc::clone(self);
-        match self.read_soon(move |conn| Standing::read(conn, &app, &print, now)).await? {
-            Some(standing) => {
-                let standing = Arc::new(standing);
-                self.gate.memory().put(print, &standing, era);
-                Ok(judge(&rules, &standing, asked, now))
+        let found = match asked.certificate {
+            // Who issued it is asked before the database is: anybody can make a certificate.
+            Some(certificate) if self.certificate_of(certificate).is_err() => None,
+            Some(_) => {
+                let app = Arc::clone(self);
+                self.read_soon(move |conn| Standing::read(conn, &app, &key, now)).await?
             }
-            None => Ok(Answer::refused(Why::UnknownCertificate)),
-        }
+            None => self.read_browser(asked, now).await?,
+        };
+        let Some(standing) = found.map(Arc::new) else {
+            // A cookie that does not count is none; the browser can be given another.
+            let is_cookie = asked.certificate.is_none();
+            return Ok(if is_cookie { stranger(&ground, asked, now) } else { Answer::refused(Why::UnknownCertificate) });
+        };
+        self.gate.memory().put(key, &standing, era);
+        Ok(judge(&ground, &standing, asked, now))
     }
 
-    async fn gate_rules(&self) -> Result<Arc<AccessRules>> {
+    /// Reads how a browser stands. That happens at least once an hour while it is used, and is the use that renews its enrollment.
+    async fn read_browser(self: &Arc<Self>, asked: Asked<'_>, now: Timestamp) -> Result<Option<Standing>> {
+        let (Some(cookie), Some(host)) = (asked.cookie, asked.host.map(str::to_owned)) else { return Ok(None) };
+        let (app, hash) = (Arc::clone(self), secrets::hash(cookie));
+        let found = self.read_soon(move |conn| Standing::read_browser(conn, &app, &hash, &host, now)).await?;
+        let Some((standing, renewal)) = found else { return Ok(None) };
+        if let Some(renewal) = renewal {
+            self.renew_beside(renewal, now);
+        }
+        Ok(Some(standing))
+    }
+
+    /// Renews the enrollment of a browser. Nobody at a proxy waits for that.
+    fn renew_beside(self: &Arc<Self>, renewal: Renewal, now: Timestamp) {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            let Renewal { enrollment, end } = renewal;
+            if let Err(error) = app.write(move |tx| Ok(store::browsers::renew(tx, enrollment, now, end)?)).await {
+                tracing::warn!(error = %error, "the enrollment of a browser was not renewed");
+            }
+        });
+    }
+
+    async fn gate_ground(&self) -> Result<Arc<Ground>> {
         let era = {
             let memory = self.gate.memory();
-            if let Some(rules) = memory.rules() {
-                return Ok(rules);
+            if let Some(ground) = memory.ground() {
+                return Ok(ground);
             }
             memory.era()
         };
-        let rules = Arc::new(self.read_soon(|conn| Ok(store::access::rules(conn)?)).await?);
-        self.gate.memory().put_rules(&rules, era);
-        Ok(rules)
+        let sender = self.default_sender.clone();
+        let read = self.read_soon(move |conn| {
+            let settings = settings::read(conn, &sender)?;
+            let hosts = if settings.browser_enrollment_enabled { settings.gate_hosts } else { Vec::new() };
+            Ok(Ground { rules: store::access::rules(conn)?, hosts })
+        });
+        let ground = Arc::new(read.await?);
+        self.gate.memory().put_ground(&ground, era);
+        Ok(ground)
     }
 
     /// What is left without the database: nothing, or what is remembered.
     fn decide_in_outage(&self, asked: Asked<'_>, now: Timestamp) -> Answer {
         let mut memory = self.gate.memory();
-        let rules = memory.rules().filter(|rules| rules.gate_outage == GateOutage::FailOpen && self.gate.was_heard_lately());
-        let Some(rules) = rules else { return Answer::refused(Why::Outage) };
-        let standing = asked.certificate.and_then(|certificate| memory.get(&fingerprint(certificate)));
+        let is_open = |ground: &Arc<Ground>| ground.rules.gate_outage == GateOutage::FailOpen && self.gate.was_heard_lately();
+        let Some(ground) = memory.ground().filter(is_open) else { return Answer::refused(Why::Outage) };
+        let standing = key_of(asked).and_then(|key| memory.get(&key));
         match standing.filter(|standing| standing.is_good(now)) {
-            Some(standing) => judge(&rules, &standing, asked, now),
+            Some(standing) => judge(&ground, &standing, asked, now),
             None => Answer::refused(Why::Outage),
         }
     }
 }
 
+/// Under which key it is remembered how somebody stands: the certificate's own, or one of the cookie together with its host, which
+/// no certificate can have.
+fn key_of(asked: Asked<'_>) -> Option<Fingerprint> {
+    let cookie = || Some(fingerprint(format!("cookie\0{}\0{}", asked.host?, asked.cookie?).as_bytes()));
+    asked.certificate.map(fingerprint).or_else(cookie)
+}
+
 /// Decides about somebody who has shown nothing.
-fn stranger(rules: &AccessRules, asked: Asked<'_>, now: Timestamp) -> Answer {
+fn stranger(ground: &Ground, asked: Asked<'_>, now: Timestamp) -> Answer {
     let candidate = Candidate { user_agent: program(asked), ..Candidate::nobody() };
-    Answer::of(access::decide(rules, &candidate, now), None)
+    let may_enter = asked.host.is_some_and(|host| ground.hosts.iter().any(|known| known == host));
+    Answer { may_enter, ..Answer::of(access::decide(&ground.rules, &candidate, now), None) }
 }
 
 /// Decides about a device.
-fn judge(rules: &AccessRules, standing: &Arc<Standing>, asked: Asked<'_>, now: Timestamp) -> Answer {
-    let decided = if rules.looks_at_programs() {
-        access::decide(rules, &Candidate { user_agent: program(asked), ..standing.candidate() }, now)
+fn judge(ground: &Ground, standing: &Arc<Standing>, asked: Asked<'_>, now: Timestamp) -> Answer {
+    let decided = if ground.rules.looks_at_programs() {
+        access::decide(&ground.rules, &Candidate { user_agent: program(asked), ..standing.candidate() }, now)
     } else {
         standing.decided
     };

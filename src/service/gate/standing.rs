@@ -1,22 +1,55 @@
-//! How the device of a certificate stands: everything that the gate's answer rests on, read in one go.
+//! How the device of a certificate or a cookie stands: everything that the gate's answer rests on, read in one go.
 
 use super::Holder;
 use crate::{
     domain::{
         access::{self, AccessRules, Candidate, Decided, Exception},
+        browser::{STEP_SECONDS, renewed},
         compliance::Status,
         device::{EnrollmentState, Platform},
+        id::EnrollmentId,
         policy::Enforcement,
         time::Timestamp,
         user::UserState,
     },
-    service::{App, Error, Result, comply::Known, signers::Fingerprint},
+    service::{App, Error, Result, browser::may_enroll, comply::Known, settings, signers::Fingerprint},
     store::{
-        self, Conn, devices,
+        self, Conn,
+        devices::{self, Device},
         enrollments::{self, Session, Stage},
-        users,
+        gate_cookies,
+        users::{self, User},
     },
 };
+
+/// By what a device has shown which one it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assurance {
+    /// Its certificate.
+    Certificate,
+    /// The cookie of an enrolled browser.
+    Cookie,
+}
+
+impl Assurance {
+    /// The word for programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Cookie => "cookie",
+        }
+    }
+}
+
+/// The end that a use gives the enrollment of a browser.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal {
+    /// The enrollment.
+    pub enrollment: EnrollmentId,
+    /// Its end.
+    pub end: Timestamp,
+}
 
 /// Why a certificate of ours proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +77,13 @@ struct Facts {
     os_version: Option<String>,
 }
 
-/// How the device of a certificate stands.
+/// How the device of a certificate or a cookie stands.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// Whose the certificate is.
+    /// Whose it is.
     pub holder: Holder,
+    /// By what that was shown.
+    pub assurance: Assurance,
     /// What is decided where no rule looks at programs.
     pub(super) decided: Decided,
     /// Why the certificate proves nothing.
@@ -90,16 +125,53 @@ impl Standing {
             // Nothing would tell that it has become a device, so it is not remembered.
             return Ok(Some(Self::new(holder, &rules, facts, trouble, now, now)));
         };
+        let standing = Self::of_device(conn, app, user, device, now, certificate_until)?;
+        Ok(Some(Self { trouble, ..standing }))
+    }
+
+    /// Reads how an enrolled browser stands, with the end that this use gives its enrollment; `None` where the cookie does not count:
+    /// it was not given for this host, or the enrollment or the host is not wanted any more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn read_browser(
+        conn: &mut Conn,
+        app: &App,
+        hash: &[u8],
+        host: &str,
+        now: Timestamp,
+    ) -> Result<Option<(Self, Option<Renewal>)>> {
+        let Some(shown) = gate_cookies::find(conn, hash, host)? else { return Ok(None) };
+        let settings = settings::read(conn, &app.default_sender)?;
+        let is_enrolled = shown.stage == Stage::Enrolled && shown.state == EnrollmentState::Enrolled && shown.browser.expires_at > now;
+        let is_host = settings.gate_hosts.iter().any(|known| known == host);
+        if !is_enrolled || !is_host || !may_enroll(conn, &settings, shown.user_id)? {
+            return Ok(None);
+        }
+        let user = users::find(conn, shown.user_id)?.ok_or(Error::NotFound("user"))?;
+        let device = devices::find(conn, shown.device_id)?.ok_or(Error::NotFound("device"))?;
+        app.seen.note(device.id, now);
+        let enrollment = shown.browser.enrollment_id;
+        // A user who was disabled is told so, and renews nothing.
+        let end = renewed(shown.browser.expires_at, settings.browser_enrollment_days, now).filter(|_| user.state == UserState::Active);
+        // Read again after an hour of use, which is when the enrollment is renewed.
+        let until = end.unwrap_or(shown.browser.expires_at).min(now.plus_seconds(STEP_SECONDS));
+        let standing = Self::of_device(conn, app, user, device, now, until)?;
+        Ok(Some((Self { assurance: Assurance::Cookie, ..standing }, end.map(|end| Renewal { enrollment, end }))))
+    }
+
+    /// * `until`: when what identifies the device has to be looked at again.
+    fn of_device(conn: &mut Conn, app: &App, user: User, device: Device, now: Timestamp, until: Timestamp) -> Result<Self> {
         let known = Known::of(conn, app, device)?;
         let (verdict, _) = known.conclude(now)?;
         let holder = Holder { user: user.id, email: user.email, device: Some(known.device.id), compliance: verdict.status };
-        let good_until = known.good_until(&verdict, now).map_or(certificate_until, |until| until.min(certificate_until));
-        Ok(Some(Self::new(holder, &known.rules, Facts::of(&known.candidate(verdict.status)), trouble, now, good_until)))
+        let good_until = known.good_until(&verdict, now).map_or(until, |change| change.min(until));
+        Ok(Self::new(holder, &known.rules, Facts::of(&known.candidate(verdict.status)), None, now, good_until))
     }
 
     fn new(holder: Holder, rules: &AccessRules, facts: Facts, trouble: Option<Trouble>, read_at: Timestamp, good_until: Timestamp) -> Self {
         let decided = access::decide(rules, &facts.candidate(), read_at);
-        Self { holder, decided, trouble, facts, read_at, good_until }
+        Self { holder, assurance: Assurance::Certificate, decided, trouble, facts, read_at, good_until }
     }
 
     /// Whether time alone has changed nothing since it was read.

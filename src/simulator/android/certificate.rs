@@ -104,6 +104,18 @@ impl CertificateDevice {
         Ok(Self { wire: Wire::with_identity(trust, &pem, &key_pem)?, key, certificate, chain })
     }
 
+    /// Whether the server still knows whose certificate this is, as it says at this address.
+    ///
+    /// # Errors
+    /// It says neither.
+    pub async fn is_known(&self, identity: Url) -> Result<bool> {
+        let answer = self.visit(identity).await?;
+        if answer.status == 403 {
+            return Ok(false);
+        }
+        answer.ok("show the certificate").map(|_| true)
+    }
+
     /// Opens an address on the port where a certificate is asked for.
     pub async fn visit(&self, url: Url) -> Result<Answer> {
         self.wire.get(url).await

@@ -15,16 +15,23 @@ use tokio::{
 use super::{
     AndroidOptions, Backend,
     agent::{Agent, Behaviour},
+    certificate::{CertificateDevice, FileForm, download},
+    device::Device,
     handset::{Handset, passcode_of},
-    portal::fetch_ticket,
+    launcher::{Launcher, LauncherOptions},
+    portal::{fetch_code, fetch_ticket},
 };
 use crate::simulator::{
     error::{Error, Result, chain},
     mailbox::Mailbox,
     message::{State, Step},
+    page::Page,
     portal::Owner,
     transport::Browser,
 };
+
+/// The browser in which the code for a new phone is shown: that of a computer.
+const COMPUTER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
 
 /// One line about one device.
 #[derive(Debug, Clone, Serialize)]
@@ -96,9 +103,7 @@ impl Fleet {
             commands: Vec::new(),
             error: None,
         };
-        let played = match self.options.backend {
-            Backend::Agent => self.play_agent(&mut report, handset).await,
-        };
+        let played = self.play(&mut report, handset).await;
         if let Err(error) = played {
             report.state = State::Failed;
             report.error = Some(chain(&error));
@@ -107,46 +112,80 @@ impl Fleet {
         report
     }
 
-    async fn play_agent(&self, report: &mut Report, handset: Handset) -> Result<()> {
-        let mut agent = Box::pin(self.enroll_agent(report, handset)).await?;
-        agent.poll(0).await?;
-        self.take(report, &agent);
+    async fn play(&self, report: &mut Report, handset: Handset) -> Result<()> {
+        let mut device = Box::pin(self.enroll(report, handset)).await?;
+        device.ask().await?;
+        self.take(report, &device);
         (self.sink)(report);
         if !self.options.stay {
             return Ok(());
         }
-        let ended = self.stay(&mut agent).await;
-        self.take(report, &agent);
+        let ended = self.stay(&mut device).await;
+        self.take(report, &device);
         ended?;
         (self.sink)(report);
         Ok(())
     }
 
-    async fn enroll_agent(&self, report: &mut Report, handset: Handset) -> Result<Agent> {
+    async fn enroll(&self, report: &mut Report, handset: Handset) -> Result<Device> {
         let turn = self.turn(&report.email);
         let _turn = turn.lock().await;
         let _seat = self.seats.acquire().await.map_err(|_| Error::Misuse("the fleet is closed".to_owned()))?;
         let options = &self.options;
+        let user_agent = if options.backend == Backend::Headwind { COMPUTER.to_owned() } else { handset.user_agent() };
         let owner = Owner {
-            browser: Browser::new(&options.trust, &handset.user_agent())?,
+            browser: Browser::new(&options.trust, &user_agent)?,
             mailbox: self.mailbox.clone(),
             address: report.email.clone(),
-            ownership: options.ownership.clone(),
+            ownership: options.ownership().map(str::to_owned),
             method: Some(options.backend.word().to_owned()),
         };
-        let (page, ticket) = fetch_ticket(&owner, self.start(&owner)).await?;
+        let start = self.start(&owner);
+        let (page, device) = match options.backend {
+            Backend::Agent => self.enroll_agent(&owner, start, handset).await?,
+            Backend::Certificate => self.enroll_certificate(&owner, start).await?,
+            Backend::Headwind => self.enroll_launcher(&owner, start, handset).await?,
+        };
+        report.portal_done = Some(owner.sees_done(&page).await?);
+        Ok(device)
+    }
+
+    async fn enroll_agent(&self, owner: &Owner, start: Url, handset: Handset) -> Result<(Page, Device)> {
+        let options = &self.options;
+        let (page, ticket) = fetch_ticket(owner, start).await?;
         let behaviour = Behaviour {
-            trust: options.trust.clone(),
+            trust: options.device_trust(),
             passcode: passcode_of(options.passcode),
             is_rooted: options.rooted,
             defers: options.not_now,
             mode: options.mode(),
             device_url: options.device_url.clone(),
         };
-        let mut agent = Agent::new(handset, behaviour)?;
+        let mut agent = Box::new(Agent::new(handset, behaviour)?);
         agent.enroll(&ticket).await?;
-        report.portal_done = Some(owner.sees_done(&page).await?);
-        Ok(agent)
+        Ok((page, Device::Agent(agent)))
+    }
+
+    async fn enroll_certificate(&self, owner: &Owner, start: Url) -> Result<(Page, Device)> {
+        let no_port = || Error::Misuse("nothing says where the port for devices is; say it with --device-url".to_owned());
+        let identity = self.options.identity_address().ok_or_else(no_port)?;
+        let got = download(owner, start, FileForm::Legacy).await?;
+        let device = CertificateDevice::install(&got.file, &got.password, &self.options.device_trust())?;
+        Ok((got.page, Device::Certificate { device, identity, state: State::New }))
+    }
+
+    async fn enroll_launcher(&self, owner: &Owner, start: Url, handset: Handset) -> Result<(Page, Device)> {
+        let (page, code) = fetch_code(owner, start).await?;
+        let known = LauncherOptions::new(handset.serial, self.options.passcode);
+        let options = LauncherOptions {
+            model: handset.model.to_owned(),
+            android_version: handset.android_version.to_owned(),
+            trust: self.options.trust.clone(),
+            ..known
+        };
+        let mut launcher = Box::new(Launcher::provision(&code, options).await?);
+        launcher.enroll().await?;
+        Ok((page, Device::Launcher(launcher)))
     }
 
     /// The invitation, if there is one that no device of this fleet followed yet; else the front page.
@@ -157,17 +196,17 @@ impl Fleet {
     }
 
     /// Asks and obeys until the device is gone or everything stops.
-    async fn stay(&self, agent: &mut Agent) -> Result<()> {
+    async fn stay(&self, device: &mut Device) -> Result<()> {
         let mut stopped = self.stopped.clone();
-        while agent.state() == State::Enrolled && !*stopped.borrow() {
-            let polled = tokio::select! {
-                polled = agent.poll(self.options.wait) => polled,
+        while device.state() == State::Enrolled && !*stopped.borrow() {
+            let waited = tokio::select! {
+                waited = device.wait(self.options.wait) => waited,
                 _ = stopped.wait_for(|stop| *stop) => return Ok(()),
             };
-            match polled {
+            match waited {
                 // A device that stays has no signal now and then; it comes back.
                 Err(Error::Network { .. }) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
-                other => drop(other?),
+                other => other?,
             }
         }
         Ok(())
@@ -179,10 +218,10 @@ impl Fleet {
     }
 
     /// Writes into the report what has become of the device.
-    fn take(&self, report: &mut Report, agent: &Agent) {
-        report.state = agent.state();
-        let is_as_chosen = agent.passcode().map(str::to_owned) == passcode_of(self.options.passcode);
-        report.passcode = if is_as_chosen { self.options.passcode.word() } else { "other" };
-        report.commands = agent.journal().to_vec();
+    fn take(&self, report: &mut Report, device: &Device) {
+        let chosen = self.options.passcode;
+        report.state = device.state();
+        report.passcode = if device.has_passcode(chosen) { chosen.word() } else { "other" };
+        report.commands = device.journal().to_vec();
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{apk, launcher_passcode};
 use crate::simulator::{
     error::{Error, Result, protocol},
+    message::{State, Step},
     passcode::Passcode,
     transport::Trust,
 };
@@ -82,6 +83,17 @@ pub enum LauncherState {
     Reset,
 }
 
+impl From<LauncherState> for State {
+    fn from(state: LauncherState) -> Self {
+        match state {
+            LauncherState::Installed => Self::New,
+            LauncherState::Managed => Self::Enrolled,
+            LauncherState::Forgotten => Self::Removed,
+            LauncherState::Reset => Self::Wiped,
+        }
+    }
+}
+
 /// One device.
 pub struct Launcher {
     client: Client,
@@ -95,7 +107,7 @@ pub struct Launcher {
     apps: BTreeSet<String>,
     rules: Vec<Value>,
     log: Vec<Value>,
-    obeyed: Vec<String>,
+    journal: Vec<Step>,
 }
 
 impl Launcher {
@@ -139,7 +151,7 @@ impl Launcher {
             apps: BTreeSet::new(),
             rules: Vec::new(),
             log: Vec::new(),
-            obeyed: Vec::new(),
+            journal: Vec::new(),
         })
     }
 
@@ -189,8 +201,17 @@ impl Launcher {
         if let Some(number) = configuration.get("newNumber").and_then(Value::as_str) {
             number.clone_into(&mut self.number);
         }
+        let (was_locked, mode_before) = (self.flag("lock"), self.password_mode());
         self.configuration = configuration;
         self.state = LauncherState::Managed;
+        match (was_locked, self.flag("lock")) {
+            (false, true) => self.note("lock", true),
+            (true, false) => self.note("unlock", true),
+            _ => {}
+        }
+        if self.password_mode() != mode_before {
+            self.note("passwordMode", true);
+        }
         self.fetch_rules().await?;
         self.reset_if_told().await?;
         if self.state == LauncherState::Reset {
@@ -213,7 +234,12 @@ impl Launcher {
 
     /// Asks for permission, and erases everything where it is given.
     async fn reset_if_told(&mut self) -> Result<()> {
-        if self.flag("factoryReset") && self.ask_for_reset().await? {
+        if !self.flag("factoryReset") {
+            return Ok(());
+        }
+        let may_reset = self.ask_for_reset().await?;
+        self.note("factoryReset", may_reset);
+        if may_reset {
             self.state = LauncherState::Reset;
             self.passcode = None;
             self.apps.clear();
@@ -230,7 +256,7 @@ impl Launcher {
 
     async fn set_passcode_if_told(&mut self) -> Result<()> {
         let Some(passcode) = self.configuration.get("passwordReset").and_then(Value::as_str).map(str::to_owned) else { return Ok(()) };
-        self.obeyed.push("passwordReset".into());
+        self.note("passwordReset", true);
         self.passcode = Some(passcode);
         let path = format!("/rest/plugins/devicereset/public/password/{}", self.number);
         self.send(Method::POST, &path, None, Some(&self.info())).await.map(drop)
@@ -239,8 +265,10 @@ impl Launcher {
     fn remove_apps(&mut self) {
         let apps = self.configuration.get("applications").and_then(Value::as_array).cloned().unwrap_or_default();
         for app in apps.iter().filter(|app| app.get("remove") == Some(&Value::Bool(true))) {
-            if let Some(package) = app.get("pkg").and_then(Value::as_str) {
-                self.apps.remove(package);
+            if let Some(package) = app.get("pkg").and_then(Value::as_str)
+                && self.apps.remove(package)
+            {
+                self.note("remove", true);
             }
         }
     }
@@ -248,8 +276,7 @@ impl Launcher {
     /// The launcher's screen is opened: it applies the password mode, and writes into its log whether the passcode suffices.
     pub fn open_screen(&mut self) {
         if self.state == LauncherState::Managed {
-            let mode = self.configuration.get("passwordMode").and_then(Value::as_str);
-            let is_sufficient = launcher_passcode::is_sufficient(self.passcode.as_deref(), mode);
+            let is_sufficient = launcher_passcode::is_sufficient(self.passcode.as_deref(), self.password_mode().as_deref());
             self.write_log(4, &format!("Active password quality sufficient: {is_sufficient}"));
         }
     }
@@ -374,6 +401,22 @@ impl Launcher {
         Ok(answer.get("data").cloned())
     }
 
+    /// Writes down what the configuration told it to do, and whether it was done.
+    fn note(&mut self, what: &str, is_done: bool) {
+        let status = if is_done { "acknowledged" } else { "failed" };
+        self.journal.push(Step { request_type: what.to_owned(), status: status.to_owned() });
+    }
+
+    /// What its configurations told it to do, by their keys, and how that ended.
+    #[must_use]
+    pub fn journal(&self) -> &[Step] {
+        &self.journal
+    }
+
+    fn password_mode(&self) -> Option<String> {
+        self.configuration.get("passwordMode").and_then(Value::as_str).map(str::to_owned)
+    }
+
     fn flag(&self, key: &str) -> bool {
         self.configuration.get(key) == Some(&Value::Bool(true))
     }
@@ -432,7 +475,7 @@ impl Launcher {
     /// How often it was told to set another passcode.
     #[must_use]
     pub fn passcode_resets(&self) -> usize {
-        self.obeyed.iter().filter(|what| *what == "passwordReset").count()
+        self.journal.iter().filter(|step| step.request_type == "passwordReset").count()
     }
 }
 

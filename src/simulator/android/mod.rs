@@ -1,11 +1,12 @@
-//! Android devices, each written from the description of its protocol alone: `handset` is what one is made of, `agent` one that is managed by Enlist's own agent, `order` how that takes a
-//! command, `portal` the walk of its owner, `fleet` many of them from the
-//! portal to the end; `certificate` one that only has a certificate; `launcher`, `launcher_passcode` and `apk` one with the
-//! Headwind launcher.
+//! Android devices, each written from the description of its protocol alone: `handset` is what one is made of, `portal` the walk of
+//! its owner, `agent` one that is managed by Enlist's own agent and `order` how that takes a command; `certificate` one that only
+//! has a certificate; `launcher`, `launcher_passcode` and `apk` one with the Headwind launcher. `device` is any of them, and
+//! `fleet` many from the portal to the end.
 
 pub mod agent;
 pub mod apk;
 pub mod certificate;
+pub mod device;
 pub mod fleet;
 pub mod handset;
 pub mod launcher;
@@ -52,6 +53,10 @@ choice! {
         /// Enlist's own agent.
         #[default]
         Agent = "agent",
+        /// Nothing: they only have a certificate.
+        Certificate = "certificate",
+        /// The Headwind launcher.
+        Headwind = "headwind",
     }
 }
 
@@ -65,6 +70,9 @@ choice! {
         ProfileOwner = "profile_owner",
     }
 }
+
+/// The port for devices, unless a server is told another.
+const DEVICE_PORT: u16 = 8444;
 
 /// What `enlist simulate android` plays.
 #[derive(Debug, Clone)]
@@ -81,21 +89,22 @@ pub struct AndroidOptions {
     pub count: usize,
     /// The passcode that every owner chose.
     pub passcode: Passcode,
-    /// `personal` or `company`, where the portal asks; none leaves its choice.
+    /// `personal` or `company`, where the portal asks; none leaves its choice. A device with the launcher is the company's.
     pub ownership: Option<String>,
     /// What the agent is; none follows from the ownership: the whole device where the company owns it.
     pub mode: Option<Mode>,
-    /// The devices look rooted.
+    /// The devices look rooted. Agents report it; nobody else does.
     pub rooted: bool,
-    /// Put commands for the screen off once.
+    /// Agents put commands for the screen off once.
     pub not_now: bool,
     /// Keep asking and obeying until wiped, removed or stopped.
     pub stay: bool,
     /// Whom connections trust.
     pub trust: Trust,
-    /// Where the port for devices is, where it is not where the server says.
+    /// Where the port for devices is, where it is not where the server says; nothing says it to a device that only has a
+    /// certificate, which takes it to be at the portal's host.
     pub device_url: Option<Url>,
-    /// How long one poll waits for a command, in seconds.
+    /// How long one poll of an agent waits for a command, in seconds.
     pub wait: u32,
     /// How long an owner waits for the code.
     pub mail_patience: Duration,
@@ -135,6 +144,32 @@ impl AndroidOptions {
     pub fn mode(&self) -> Mode {
         let of_company = self.ownership.as_deref() == Some("company");
         self.mode.unwrap_or(if of_company { Mode::DeviceOwner } else { Mode::ProfileOwner })
+    }
+
+    /// What the portal is answered where it asks whose the devices are.
+    #[must_use]
+    pub fn ownership(&self) -> Option<&str> {
+        if self.backend == Backend::Headwind { Some("company") } else { self.ownership.as_deref() }
+    }
+
+    /// Whom connections to the port for devices trust. A portal without TLS vouches for nobody, so that nothing is left by which
+    /// the port's own certificate could be judged.
+    #[must_use]
+    pub fn device_trust(&self) -> Trust {
+        match &self.trust {
+            Trust::System if self.portal.scheme() == "http" => Trust::Anybody,
+            trust => trust.clone(),
+        }
+    }
+
+    /// Where a certificate is shown, as far as nobody says it: the port for devices of a server that was not told another.
+    #[must_use]
+    pub fn identity_address(&self) -> Option<Url> {
+        let base = match &self.device_url {
+            Some(base) => base.clone(),
+            None => Url::parse(&format!("https://{}:{DEVICE_PORT}", self.portal.host_str()?)).ok()?,
+        };
+        base.join("/android/v1/identity").ok()
     }
 }
 

@@ -34,19 +34,8 @@ pub async fn fetch(app: &TestApp, form: FileForm) -> Download {
         ownership: None,
         method: Some("certificate".into()),
     };
-    let server = async {
-        loop {
-            app.app.job_enqueued().await;
-            app.work().await;
-        }
-    };
     let start = Url::parse(app.address()).unwrap();
-    let got = tokio::select! {
-        got = download(&owner, start, form) => got.unwrap(),
-        () = server => unreachable!("the server works for ever"),
-    };
-    app.work().await;
-    got
+    app.work_during(download(&owner, start, form)).await.unwrap()
 }
 
 /// A device with its certificate installed.

@@ -3,13 +3,13 @@
 
 use std::{path::Path, process::Command};
 
-use enlist::{http::portal::qr, simulator::Passcode};
+use enlist::simulator::Passcode;
 use serde_json::{Value, json};
 
 use super::launcher_stage::{Stage, upload};
 use crate::{
-    browser::driver::Browser,
-    harness::{app::TestApp, database::Database, folder::TempFolder},
+    browser::{driver::Browser, portal::prove_mailbox},
+    harness::{actors::Visitor, app::TestApp, database::Database, folder::TempFolder},
 };
 
 /// What a command writes on its standard output.
@@ -43,17 +43,38 @@ fn checksum(folder: &Path, file: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// What zbarimg reads from a page with this picture.
-async fn read_from_screen(folder: &Path, text: &str) -> Value {
-    let picture = qr::dense_data_address(text).unwrap();
-    let page = format!("<!doctype html><title>Code</title><img src=\"{picture}\" alt=\"\" width=\"640\" height=\"640\">");
-    std::fs::write(folder.join("page.html"), page).unwrap();
-    let browser = Browser::start(&format!("file://{}", folder.display()), 1280).await;
-    browser.open("/page.html").await;
-    std::fs::write(folder.join("screen.png"), browser.picture().await).unwrap();
-    browser.close().await;
+/// What zbarimg reads from this picture of a screen.
+fn read_from_screen(folder: &Path, picture: &[u8]) -> Value {
+    std::fs::write(folder.join("screen.png"), picture).unwrap();
     let read = output(folder, "zbarimg", &["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", "screen.png"]);
     serde_json::from_slice(&read).unwrap()
+}
+
+/// Somebody who was invited walks with a computer to the page that shows the code; gives a picture of the screen, and the code as
+/// the page has it in writing.
+async fn walk_to_the_code(stage: &Stage) -> (Vec<u8>, String) {
+    let app = &stage.app;
+    app.admin().invite(&stage.user, "company").await;
+    app.work().await;
+    let link = Visitor::new(app, "ada@example.com").invitation().unwrap();
+    let browser = Browser::start(app.address(), 1280).await;
+    browser.open(link.path()).await;
+    browser.sees("launcher-invitation", &["set up a new phone of the company"]).await;
+    prove_mailbox(app, &browser).await;
+    browser.sees("launcher-consent", &["erase the whole device"]).await;
+    browser.tick("#consent").await;
+    browser.press_text("Agree and go on").await;
+    browser.sees("launcher-activate", &["Have the new phone at hand"]).await;
+    browser.press_text("ACTIVATE").await;
+    let texts = ["Set up the new phone", "tap six times", "holds the password of a wireless network"];
+    browser.sees("launcher-code", &texts).await;
+    browser.run("document.querySelector('img.qr').scrollIntoView({ block: 'center' })").await;
+    let picture = browser.picture().await;
+    let written = browser.run("return document.querySelector('[data-enlist=provisioning]').textContent").await;
+    browser.press_text("See how far it has come").await;
+    browser.sees("launcher-progress", &["Set up the new phone"]).await;
+    browser.close().await;
+    (picture, written.as_str().unwrap().to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,9 +83,9 @@ async fn a_telephone_reads_from_the_screen_what_the_server_means() {
     let folder = TempFolder::new("code");
     let wifi = json!({ "wifi_ssid": "Größe & \"Setup\"", "wifi_password": "correct horse battery", "wifi_hidden": true });
     stage.app.admin().patch("/android/launcher/settings", &wifi).await.expect(200);
-    let code = stage.code().await.json;
-    let read = read_from_screen(folder.path(), &code).await;
-    assert_eq!(read, serde_json::from_str::<Value>(&code).unwrap());
+    let (screen, written) = walk_to_the_code(&stage).await;
+    let read = read_from_screen(folder.path(), &screen);
+    assert_eq!(read, serde_json::from_str::<Value>(&written).unwrap());
     let at = |key: &str| &read[format!("android.app.extra.PROVISIONING_{key}")];
     for text in [
         "DEVICE_ADMIN_COMPONENT_NAME",
@@ -89,6 +110,7 @@ async fn a_telephone_reads_from_the_screen_what_the_server_means() {
     assert_eq!(read.as_object().unwrap().len(), 10, "nothing else is in it: {read}");
     std::fs::write(folder.path().join("unsigned.apk"), super::launcher_stage::apk("com.hmdm.launcher", 200_000)).unwrap();
     assert_eq!(at("DEVICE_ADMIN_PACKAGE_CHECKSUM"), &checksum(folder.path(), "unsigned.apk"));
+    stage.app.work().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 mod agent;
 mod certificate;
 mod certificates;
+mod command_line;
 mod hostile;
 mod launcher;
 mod launcher_answers;
@@ -12,3 +13,4 @@ mod launcher_package;
 mod launcher_stage;
 mod orders;
 mod servers;
+mod story;

@@ -110,6 +110,7 @@ fn table() -> Vec<Row> {
         ("delete", "/webhooks/{id}", None, ADMIN),
         ("post", "/webhooks/{id}/test", None, ADMIN),
         ("get", "/webhooks/{id}/deliveries", None, ALL),
+        ("post", "/webhooks/{id}/deliveries/{delivery}/retry", None, ADMIN),
         ("get", "/audit", None, AUDIT),
         ("get", "/audit/verification", None, AUDIT),
     ]
@@ -118,7 +119,7 @@ fn table() -> Vec<Row> {
 /// The path with identifiers of nothing that is there.
 fn filled(path: &str) -> String {
     let nobody = uuid::Uuid::now_v7().to_string();
-    path.replace("{id}", &nobody).replace("{user}", &nobody).replace("{command}", &nobody)
+    path.replace("{id}", &nobody).replace("{user}", &nobody).replace("{command}", &nobody).replace("{delivery}", &nobody)
 }
 
 async fn call(caller: &Admin, row: &Row) -> crate::harness::actors::Reply {

@@ -12,6 +12,8 @@ every_backend!(
     a_damaged_or_foreign_file_is_refused_and_leaves_nothing_behind,
     a_place_that_is_in_use_is_left_as_it_is,
     a_backup_of_a_newer_schema_is_refused,
+    a_restore_that_was_cut_off_is_completed_by_the_same_command,
+    a_restore_that_dies_at_any_moment_can_be_repeated,
     a_backup_needs_the_right_key_and_a_good_passphrase
 );
 
@@ -100,6 +102,76 @@ async fn a_place_that_is_in_use_is_left_as_it_is(database: Database) {
     assert_eq!(fs::read_to_string(&key).unwrap(), fs::read_to_string(source.folder().join("secret.key")).unwrap());
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(target.folder().join("secret.key.before-restore")).unwrap(), old_key);
+    target.start().await;
+}
+
+async fn a_restore_that_was_cut_off_is_completed_by_the_same_command(database: Database) {
+    let source = Installation::new(database);
+    let (file, other) = (back_up(&source, "backup"), back_up(&source, "another"));
+    let target = Installation::bare(empty_like(source.database()));
+    assert!(restore(&target, &file, PASSPHRASE).status.success());
+    let key = target.folder().join("secret.key");
+    let right = fs::read_to_string(&key).unwrap();
+    let before = rows(&target.database().url());
+    // So it is left where the power fails after the commit: with no key, or with the one of the empty server before.
+    for wrong in [None, Some("ab".repeat(32))] {
+        fs::remove_file(&key).unwrap();
+        if let Some(wrong) = &wrong {
+            fs::write(&key, wrong).unwrap();
+        }
+        let refused = restore(&target, &other, PASSPHRASE);
+        assert!(said(&refused).contains("is in use already"), "another backup is none of it: {}", said(&refused));
+        assert_eq!(fs::read_to_string(&key).ok(), wrong, "what fails leaves the key as it was");
+        let output = restore(&target, &file, PASSPHRASE);
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(fs::read_to_string(&key).unwrap(), right);
+        assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(rows(&target.database().url()), before, "only the key was missing");
+    }
+    assert_eq!(fs::read_to_string(target.folder().join("secret.key.before-restore")).unwrap(), "ab".repeat(32));
+    assert!(left_in(target.folder()).iter().all(|name| !name.contains(".half")));
+    assert!(said(&restore(&target, &file, PASSPHRASE)).contains("is in use already"), "it is complete now");
+    target.start().await;
+}
+
+async fn a_restore_that_dies_at_any_moment_can_be_repeated(database: Database) {
+    use std::{
+        process::Stdio,
+        time::{Duration, Instant},
+    };
+    let source = filled(database);
+    let file = back_up(&source, "backup");
+    let passphrase = source.folder().join("passphrase");
+    fs::write(&passphrase, PASSPHRASE).unwrap();
+    let words = ["restore", file.to_str().unwrap(), "--passphrase-file", passphrase.to_str().unwrap()];
+    let target = Installation::bare(empty_like(source.database()));
+    let began = Instant::now();
+    let whole = Installation::bare(empty_like(source.database()));
+    assert!(restore(&whole, &file, PASSPHRASE).status.success());
+    let took = began.elapsed();
+    for death in 1..=6_u32 {
+        let mut child = target.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(took * death / 7).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let key = target.folder().join("secret.key");
+    loop {
+        let output = restore(&target, &file, PASSPHRASE);
+        if output.status.success() {
+            break;
+        }
+        // One of them may have come to its end; and PostgreSQL notices a moment later that somebody is gone.
+        let is_complete = said(&output).contains("is in use already") && key.exists();
+        if is_complete {
+            break;
+        }
+        assert!(said(&output).contains("other connection(s)") && Instant::now() < deadline, "{}", said(&output));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(fs::read_to_string(&key).unwrap(), fs::read_to_string(source.folder().join("secret.key")).unwrap());
+    super::must_be_whole(&target.database().url());
     target.start().await;
 }
 

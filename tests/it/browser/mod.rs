@@ -3,5 +3,5 @@
 
 pub mod driver;
 mod enrolled;
-mod portal;
+pub mod portal;
 mod story;

@@ -225,6 +225,7 @@ async fn what_is_asked_before_is_looked_at(app: &TestApp, browser: &Browser) {
     browser.sees("import-progress", &[]).await;
     browser.open("/console/tokens").await;
     browser.type_into("#name", "Prometheus").await;
+    browser.type_into("#present", PASSWORD).await;
     browser.press("main form button:not(.small)").await;
     browser.sees("token-made", &["shown this once"]).await;
     browser.press("main table form button").await;

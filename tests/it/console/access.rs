@@ -24,7 +24,9 @@ async fn the_form_and_the_api_say_the_same(database: Database) {
     let mut form = shown.form(PATH);
     assert!(form.fill("unenrolled_devices", "block") && form.fill("gate_outage", "fail_open"));
     // The first of the two empty rows.
-    assert!(form.fill("platform", "android") && form.fill("os_version", "<13") && form.fill("note", "too old"));
+    for (name, value) in [("platform", "android"), ("os_version", "<13"), ("decision", "allow"), ("note", "too old")] {
+        value.clone_into(&mut form.fields.iter_mut().find(|field| field.name == name).unwrap().value);
+    }
     form.fields.iter_mut().filter(|field| field.kind == "checkbox").for_each(|field| field.checked = true);
     clerk.submit_form(&shown, &form, PATH, &[]).await.expect(200).says("The access rules were saved").says("Rule 1");
     let rules = admin.get("/access-rules").await.expect(200);

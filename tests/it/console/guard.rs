@@ -9,7 +9,11 @@ use reqwest::Method;
 
 use crate::harness::{app::TestApp, clerk::Clerk, database::Database, every_backend};
 
-every_backend!(every_address_asks_for_its_role, a_form_that_does_not_come_from_ones_own_page_is_refused);
+every_backend!(
+    every_address_asks_for_its_role,
+    a_form_that_does_not_come_from_ones_own_page_is_refused,
+    a_refusal_leaves_one_line_in_ten_minutes_and_a_strangers_none
+);
 
 const ROLES: [Role; 3] = [Role::Administrator, Role::Helpdesk, Role::Auditor];
 
@@ -38,6 +42,8 @@ async fn every_address_asks_for_its_role(database: Database) {
             assert_eq!(sent.status, if address.send.is_some() { 403 } else { 405 }, "{path}");
         }
     }
+    // What one of the forms changed is on its way to the devices.
+    app.work().await;
 }
 
 async fn check_look(clerk: &Clerk, role: Role, address: &Address, path: &str) {
@@ -68,6 +74,45 @@ async fn check_send(clerk: &Clerk, role: Role, address: &Address, path: &str, cs
         assert_eq!(shown.status, 405, "{method} {path}");
         check_headers(&shown.headers, path);
     }
+}
+
+async fn a_refusal_leaves_one_line_in_ten_minutes_and_a_strangers_none(database: Database) {
+    let app = TestApp::start(database).await;
+    let clerk = Clerk::with_role(&app, Role::Auditor).await;
+    let stranger = Clerk::stranger(&app);
+    for _ in 0..3 {
+        clerk.open("/console/settings").await.expect(403);
+        clerk.send(clerk.request(Method::POST, "/console/sign-out").form(&[("csrf", "made up")])).await.expect(403);
+        app.caller(Role::Helpdesk).get("/audit").await.expect(403);
+        app.caller(Role::Helpdesk).patch("/settings", &serde_json::json!({ "refresh_hours": 9 })).await.expect(403);
+        stranger.send(stranger.request(Method::POST, "/console/sign-out").form(&[("csrf", "made up")])).await.expect(403);
+        stranger.look("/console/settings").await.expect(303);
+        crate::harness::actors::Admin::new(app.address().to_owned(), None).get("/audit").await.expect(401);
+    }
+    let refused = async || {
+        let page = app.admin().get("/audit?action=access.refused").await.expect(200);
+        let lines = page["items"].as_array().unwrap().iter();
+        let mut lines: Vec<String> = lines
+            .map(|line| {
+                let of = |key: &str| line[key].as_str().unwrap().to_owned();
+                let detail: serde_json::Value = serde_json::from_str(&of("detail")).unwrap();
+                assert!(!detail["why"].as_str().unwrap().is_empty());
+                format!("{} {} {} {}", of("actor_kind"), of("actor_name"), detail["method"].as_str().unwrap(), of("subject"))
+            })
+            .collect();
+        lines.sort();
+        lines
+    };
+    let expected = [
+        "token helpdesk GET /api/v1/audit",
+        "token helpdesk PATCH /api/v1/settings",
+        "user auditor@example.com GET /console/settings",
+        "user auditor@example.com POST /console/sign-out",
+    ];
+    assert_eq!(refused().await, expected);
+    app.clock.advance_seconds(600);
+    clerk.open("/console/settings").await.expect(403);
+    assert_eq!(refused().await.len(), expected.len() + 1);
 }
 
 #[track_caller]

@@ -1,6 +1,7 @@
 //! The gate: who may come in, asked as proxies ask, and what an organization decides about it.
 
 mod access;
+mod browsers;
 mod door;
 mod outage;
 mod proxy;

@@ -12,7 +12,7 @@ use std::{
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, web};
 use enlist::simulator::keychain::Identity;
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, ClientBuilder, redirect::Policy};
 use serde_json::{Value, json};
 
 use crate::{
@@ -131,11 +131,15 @@ impl Stage {
         Self { folder, enlist: app.address().trim_start_matches("http://").to_owned(), upstream: Upstream::start() }
     }
 
+    /// The beginning of a client that trusts the proxy.
+    pub fn trusting(&self) -> ClientBuilder {
+        let root = std::fs::read(self.folder.path().join("tls/chain.pem")).unwrap();
+        Client::builder().tls_certs_merge([reqwest::Certificate::from_pem(&root).unwrap()]).http1_only()
+    }
+
     /// A client that trusts the proxy, and shows this certificate.
     pub fn client(&self, identity: Option<&Identity>) -> Client {
-        let root = std::fs::read(self.folder.path().join("tls/chain.pem")).unwrap();
-        let root = reqwest::Certificate::from_pem(&root).unwrap();
-        let mut builder = Client::builder().no_proxy().redirect(Policy::none()).tls_certs_merge([root]).http1_only();
+        let mut builder = self.trusting().no_proxy().redirect(Policy::none());
         if let Some(identity) = identity {
             let key = identity.key.private_key_to_pem_pkcs8().unwrap();
             builder = builder.identity(reqwest::Identity::from_pkcs8_pem(&identity.certificate.to_pem().unwrap(), &key).unwrap());

@@ -226,16 +226,7 @@ impl<'a> Visitor<'a> {
 
     /// Walks through the portal from this address to the profile, reading the code from the mailbox on the way.
     pub async fn fetch_profile(&self, start: Url) -> Visit {
-        let server = async {
-            loop {
-                self.app.app.job_enqueued().await;
-                self.app.work().await;
-            }
-        };
-        tokio::select! {
-            visit = self.owner.fetch_profile(start) => visit.unwrap(),
-            () = server => unreachable!("the server works for ever"),
-        }
+        self.app.work_during(self.owner.fetch_profile(start)).await.unwrap()
     }
 
     /// Walks from the start page as far as it goes; where that is not to a profile, gives what the last page said.

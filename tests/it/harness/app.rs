@@ -190,6 +190,22 @@ impl TestApp {
         self.app.flush_seen().await.unwrap();
     }
 
+    /// Does what is enqueued as it comes, as long as this takes; gives what it gives.
+    pub async fn work_during<T>(&self, what: impl Future<Output = T>) -> T {
+        let server = async {
+            loop {
+                self.app.job_enqueued().await;
+                self.work().await;
+            }
+        };
+        let given = tokio::select! {
+            given = what => given,
+            () = server => unreachable!("the server works for ever"),
+        };
+        self.work().await;
+        given
+    }
+
     /// Lets so many seconds pass, and does everything that waits for its time, whenever that would be.
     pub async fn work_after(&self, seconds: i64) {
         self.clock.advance_seconds(seconds);

@@ -23,6 +23,8 @@ pub struct Installation {
     folder: TempFolder,
     database: Database,
     port: u16,
+    /// The port for devices, where there is one.
+    device_port: Option<u16>,
     token: String,
     /// How the world calls it, where that is not its own port.
     address: Option<String>,
@@ -41,7 +43,18 @@ impl Installation {
 
     /// A data folder with nothing in it.
     pub fn bare(database: Database) -> Self {
-        Self { folder: TempFolder::new("data"), database, port: free_port(), token: String::new(), address: None }
+        Self { folder: TempFolder::new("data"), database, port: free_port(), device_port: None, token: String::new(), address: None }
+    }
+
+    /// Opens the port for devices as well.
+    pub fn with_device_port(mut self) -> Self {
+        self.device_port = Some(free_port());
+        self
+    }
+
+    /// Where devices come with a certificate.
+    pub fn device_address(&self) -> String {
+        format!("https://127.0.0.1:{}", self.device_port.expect("the installation has a port for devices"))
     }
 
     /// Gives the installation another public address: that of a proxy on this machine, which is believed.
@@ -53,7 +66,8 @@ impl Installation {
     /// A place for the same server after everything else was lost: its port, its administrator's token, and nothing more.
     pub fn successor(&self, database: Database) -> Self {
         let folder = TempFolder::new("data");
-        Self { folder, database, port: self.port, token: self.token.clone(), address: self.address.clone() }
+        let (port, device_port) = (self.port, self.device_port);
+        Self { folder, database, port, device_port, token: self.token.clone(), address: self.address.clone() }
     }
 
     /// Runs a command of the binary to its end, with this on its standard input.
@@ -93,7 +107,9 @@ impl Installation {
     pub fn command_on(&self, port: u16, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_enlist"));
         command.env_clear().current_dir(self.folder.path()).args(words).arg("--data-dir").arg(self.folder.path());
-        command.args(["--database-url", self.database.url_text(), "--tls", "off", "--device-listen", "off"]);
+        command.args(["--database-url", self.database.url_text(), "--tls", "off"]);
+        let devices = self.device_port.map_or_else(|| "off".to_owned(), |port| format!("127.0.0.1:{port}"));
+        command.args(["--device-listen", &devices]);
         let address = self.address.clone().unwrap_or_else(|| self.base().origin().ascii_serialization());
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--public-url", &address]);
         if self.address.is_some() {

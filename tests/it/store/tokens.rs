@@ -14,7 +14,16 @@ use crate::harness::{database::Database, every_backend};
 every_backend!(a_token_is_valid_until_it_is_taken_back, two_tokens_never_share_a_hash);
 
 fn token(name: &str) -> Token {
-    Token { id: TokenId::new(), name: name.into(), role: Role::Auditor, hash: random_hash(), created_at: NOW, revoked_at: None }
+    Token {
+        id: TokenId::new(),
+        name: name.into(),
+        role: Role::Auditor,
+        hash: random_hash(),
+        created_at: NOW,
+        revoked_at: None,
+        created_by: None,
+        created_by_user: None,
+    }
 }
 
 async fn a_token_is_valid_until_it_is_taken_back(db: Database) {

@@ -1,12 +1,13 @@
 //! Receivers in trouble: tried again with the same identifier, less and less often, and left alone in the end.
 
-use enlist::config::Webhooks;
+use enlist::{config::Webhooks, domain::user::Role};
 use serde_json::{Value, json};
 
 use super::{deliveries, hooked, shown, started, test_event};
 use crate::harness::{
     app::{Setup, TestApp},
     certificates::Company,
+    clerk::Clerk,
     database::Database,
     every_backend,
     folder::TempFolder,
@@ -16,6 +17,7 @@ use crate::harness::{
 every_backend!(
     an_event_that_is_not_taken_comes_again_with_the_same_identifier,
     an_event_that_is_refused_holds_up_no_other,
+    an_event_that_was_given_up_is_sent_again_on_an_administrators_word,
     a_target_that_is_silent_for_a_day_is_paused_and_told_everything_later
 );
 
@@ -70,6 +72,52 @@ async fn an_event_that_is_refused_holds_up_no_other(db: Database) {
     assert_eq!((&told[1]["id"], &told[1]["state"]), (&json!(taken), &json!("delivered")));
     assert_eq!(receiver.calls().len(), 11, "it was given up");
     assert_eq!(admin.get(&format!("/webhooks/{webhook}/deliveries?state=failed")).await.expect(200)["total"], 1);
+}
+
+async fn an_event_that_was_given_up_is_sent_again_on_an_administrators_word(db: Database) {
+    let app = started(db).await;
+    let (admin, receiver) = (app.admin(), Receiver::start());
+    let (webhook, secret) = hooked(&admin, "picky", &receiver).await;
+    receiver.refuse_all(422);
+    let event = test_event(&admin, &webhook).await;
+    app.work().await;
+    for _ in 0..9 {
+        app.work_after(5000).await;
+    }
+    let retry = |event: &str| format!("/webhooks/{webhook}/deliveries/{event}/retry");
+    let again = admin.post(&retry(&event), &json!({})).await.expect(202);
+    assert_eq!((&again["id"], &again["state"], &again["attempts"]), (&json!(event), &json!("queued"), &json!(0)));
+    app.work().await;
+    let told = deliveries(&admin, &webhook).await;
+    assert_eq!((&told[0]["state"], &told[0]["attempts"]), (&json!("queued"), &json!(1)), "it has all its tries before it");
+    for _ in 0..9 {
+        app.work_after(5000).await;
+    }
+    assert_eq!(deliveries(&admin, &webhook).await[0]["state"], "failed");
+
+    // In the console, while the target is switched off and afterwards.
+    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    let (page, action) = (format!("/console/webhooks/{webhook}"), format!("/console/webhooks/{webhook}/deliveries/{event}/retry"));
+    admin.patch(&format!("/webhooks/{webhook}"), &json!({ "enabled": false })).await.expect(200);
+    assert!(!clerk.open(&page).await.expect(200).has_form(&action));
+    let refused = admin.post(&retry(&event), &json!({})).await.expect(409);
+    assert!(refused["detail"].as_str().unwrap().contains("enable it first"), "{refused}");
+    admin.patch(&format!("/webhooks/{webhook}"), &json!({ "enabled": true })).await.expect(200);
+    receiver.accept_all();
+    let shown = clerk.open(&page).await.expect(200);
+    clerk.submit(&shown, &action, &[]).await.expect(200).says("The event is sent again");
+    app.work().await;
+    let calls = receiver.calls();
+    assert_eq!(calls.len(), 21);
+    assert!(calls.iter().all(|call| call.id == event) && calls[20].is_signed_with(&secret), "the identifier stays the same");
+    assert_eq!(deliveries(&admin, &webhook).await[0]["state"], "delivered");
+    assert!(!clerk.open(&page).await.has_form(&action));
+    let refused = admin.post(&retry(&event), &json!({})).await.expect(409);
+    assert!(refused["detail"].as_str().unwrap().contains("has taken this event"), "{refused}");
+    // An event of another webhook is none of this one.
+    let (other, _) = hooked(&admin, "other", &receiver).await;
+    assert_eq!(admin.post(&format!("/webhooks/{other}/deliveries/{event}/retry"), &json!({})).await.status, 404);
+    assert_eq!(admin.audited().await.iter().filter(|action| *action == "webhook.retry").count(), 2);
 }
 
 async fn a_target_that_is_silent_for_a_day_is_paused_and_told_everything_later(db: Database) {
