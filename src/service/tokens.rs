@@ -58,7 +58,7 @@ impl App {
     /// [`Error::Invalid`] where the name is not usable, [`Error::Conflict`] where it is taken.
     pub async fn create_token(&self, actor: Actor, name: String, role: Role) -> Result<String> {
         let (secret, token) = self.draft_token(name, role)?;
-        self.write(move |tx| keep(tx, &actor, Token { created_by: Some(COMMAND_LINE.into()), ..token })).await?;
+        self.write(move |tx| keep(tx, &actor, &Token { created_by: Some(COMMAND_LINE.into()), ..token })).await?;
         Ok(secret)
     }
 
@@ -84,7 +84,7 @@ impl App {
             let Some(user) = again else { return Err(Error::Conflict("the account was changed just now; sign in again".into())) };
             sessions::forgive(tx, &user.email, &network)?;
             let actor = Actor { kind: ActorKind::User, name: user.email.clone() };
-            keep(tx, &actor, Token { created_by: Some(user.email), created_by_user: Some(id), ..token })
+            keep(tx, &actor, &Token { created_by: Some(user.email), created_by_user: Some(id), ..token })
         })
         .await?;
         Ok(secret)
@@ -141,12 +141,12 @@ impl App {
     }
 }
 
-fn keep(tx: &mut Tx<'_>, actor: &Actor, token: Token) -> Result<()> {
+fn keep(tx: &mut Tx<'_>, actor: &Actor, token: &Token) -> Result<()> {
     if tokens::list(tx)?.iter().any(|other| other.name == token.name && other.revoked_at.is_none()) {
         let why = format!("there is a valid token named {} already; the audit log could not tell them apart", token.name);
         return Err(Error::Conflict(why));
     }
-    tokens::insert(tx, &token)?;
+    tokens::insert(tx, token)?;
     let (subject, detail) = (token.id.to_string(), json!({ "name": token.name, "role": token.role }));
     Ok(audit::record(tx, &Entry { at: token.created_at, actor, action: "token.create", subject_kind: "token", subject, detail })?)
 }

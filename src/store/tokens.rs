@@ -68,11 +68,11 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Token>, Error> {
 /// # Errors
 /// Those of the database.
 pub fn list_with_makers(conn: &mut Conn) -> Result<Vec<(Token, Option<Maker>)>, Error> {
-    let rows: Vec<(Token, Option<(Option<Role>, UserState)>)> = api_tokens::table
+    let rows = api_tokens::table
         .left_join(users::table)
         .order(api_tokens::id.asc())
         .select((Token::as_select(), (users::role, users::state).nullable()))
-        .load(conn)?;
+        .load::<(Token, Option<(Option<Role>, UserState)>)>(conn)?;
     Ok(rows.into_iter().map(|(token, maker)| (token, maker.map(|(role, state)| Maker { role, state }))).collect())
 }
 

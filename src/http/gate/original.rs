@@ -1,6 +1,6 @@
 //! The request that the proxy asks about, as the proxy describes it.
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::uri::Authority};
 
 use super::ADDRESS;
 use crate::{
@@ -54,7 +54,7 @@ impl Place {
         let told = forwarded("x-forwarded-proto").or(whole.map(|(scheme, _)| scheme)).unwrap_or(scheme);
         let scheme = if told.eq_ignore_ascii_case("http") { "http" } else { "https" };
         let of_whole = whole.and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-        let own = || line("host").or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+        let own = || line("host").or_else(|| request.uri().authority().map(Authority::as_str));
         let host = forwarded("x-forwarded-host").or(of_whole).or_else(own).unwrap_or_default();
         Self { scheme: scheme.to_owned(), host: normal_host(host, scheme) }
     }
