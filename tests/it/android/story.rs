@@ -113,10 +113,10 @@ async fn is_cut_off(stage: &Stage, device: &Value, scope: &str) {
 }
 
 /// The device is gone, and has no access.
-async fn is_gone(stage: &Stage, device: &Value, state: &str) {
+async fn is_gone(stage: &Stage, device: &Value, enrollment: &str) {
     stage.app.work().await;
     let gone = stage.app.admin().device(&id(device)).await;
-    assert_eq!((&gone["enrollment"], &gone["access"]), (&json!(state), &json!("block")), "{gone}");
+    assert_eq!((&gone["enrollment"], &gone["access"]), (&json!(enrollment), &json!("block")), "{gone}");
 }
 
 async fn a_companys_phone_with_the_agent(db: Database) {
