@@ -229,7 +229,7 @@ async fn nobody_is_led_to_a_host_that_the_settings_do_not_name(db: Database) {
         assert_eq!(refused["field"], "gate_hosts", "{wrong}");
     }
     let clerk = Clerk::with_role(&app, Role::Administrator).await;
-    let page = clerk.open("/console/settings").await.says(&host);
+    let page = clerk.open("/console/settings").await.says("Hosts of protected applications");
     clerk.submit(&page, "/console/settings", &[("gate_hosts", "Mail.example.com\nfiles.example.com:8443")]).await.says("were saved");
     assert_eq!(admin.get("/settings").await.expect(200)["gate_hosts"], json!(["mail.example.com", "files.example.com:8443"]));
 }
