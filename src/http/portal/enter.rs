@@ -49,7 +49,7 @@ pub async fn get_enter(visitor: Visitor, query: web::Query<EnterQuery>) -> Resul
     };
     let Some(browser) = &visitor.enrolled else { return Ok(see(&enroll_first(&to))) };
     if !query.enrolled.is_empty() {
-        return Ok(go_on(&visitor, &to));
+        return Ok(go_on(&visitor, &to.host, enter_address("", &to.address())));
     }
     let ticket = visitor.app.give_ticket(browser.enrollment, &to).await?;
     let mut response = HttpResponse::Found();
@@ -76,10 +76,12 @@ fn enroll_first(to: &Destination) -> String {
 
 /// Shows that the browser is enrolled, and goes on by itself. A redirect would not do: it would follow the form with the code, and
 /// browsers let no form of ours lead to another host (`form-action` in our content security policy).
-fn go_on(visitor: &Visitor, to: &Destination) -> HttpResponse {
-    let address = enter_address("", &to.address());
+///
+/// * `host`: where the person gets to in the end.
+/// * `address`: the path on this server that leads there.
+pub fn go_on(visitor: &Visitor, host: &str, address: String) -> HttpResponse {
     let refresh = HeaderValue::from_str(&format!("0; url={address}"));
-    let view = EnterView { host: to.host.clone(), address };
+    let view = EnterView { host: host.to_owned(), address };
     let mut frame = visitor.frame("This browser is enrolled");
     frame.mark = Some("enter");
     let mut response = visitor.page(StatusCode::OK, "portal/enter", &frame, &view);

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::Method, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    enter::go_on,
     problem::Problem,
     visitor::{Visitor, see},
 };
@@ -44,15 +45,33 @@ pub struct AnswerForm {
     answer: String,
 }
 
+/// What stands behind the question mark.
+#[derive(Debug, Default, Deserialize)]
+pub struct LinkQuery {
+    /// The browser comes from its enrollment.
+    #[serde(default)]
+    enrolled: String,
+}
+
 /// `GET /l/{token}`: to the target, or to the page that shows it first.
-pub async fn get_link(visitor: Visitor, request: HttpRequest, token: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn get_link(
+    visitor: Visitor,
+    request: HttpRequest,
+    token: web::Path<String>,
+    query: web::Query<LinkQuery>,
+) -> Result<HttpResponse, Problem> {
     let link = good(&visitor, &token).await?;
     let settings = visitor.app.settings().await?;
     if !settings.browser_enrollment_enabled {
         return Ok(if is_ours(&visitor, &link).await? { leave(&link) } else { show(&visitor, &token, &link, Purpose::Target) });
     }
     let Some(browser) = &visitor.enrolled else { return Ok(ask_who(&token)) };
-    if !settings.browser_enrollment_awareness && is_ours(&visitor, &link).await? {
+    let leads_on = !settings.browser_enrollment_awareness && is_ours(&visitor, &link).await?;
+    if !query.enrolled.is_empty() {
+        let here = format!("/l/{token}");
+        return Ok(if leads_on { go_on(&visitor, &host_of(&link).unwrap_or_default(), here) } else { see(&here) });
+    }
+    if leads_on {
         return go(&visitor, &request, &link, browser).await;
     }
     let purpose = if settings.browser_enrollment_awareness { Purpose::Question } else { Purpose::Target };
@@ -108,7 +127,7 @@ fn host_of(link: &Link) -> Option<String> {
 }
 
 fn ask_who(token: &str) -> HttpResponse {
-    see(&format!("/browser?return=/l/{token}"))
+    see(&format!("/browser?return=/l/{token}%3Fenrolled%3Dyes"))
 }
 
 fn leave(link: &Link) -> HttpResponse {

@@ -221,9 +221,14 @@ async fn a_persons_phone_with_a_certificate_only(db: Database) {
     assert!(!text(&device["reasons"][0], "remedy").is_empty());
     let at = format!("/devices/{}", id(&device));
     let wipe = |scope: &str| json!({ "scope": scope, "reason": "lost", "confirm": id(&device) });
-    for (what, body) in [("lock", json!({})), ("clear-passcode", json!({})), ("wipe", wipe("full")), ("wipe", wipe("selective"))] {
+    for (what, body, why) in [
+        ("lock", json!({}), "certificate"),
+        ("clear-passcode", json!({}), "certificate"),
+        ("wipe", wipe("full"), "personal device"),
+        ("wipe", wipe("selective"), "certificate"),
+    ] {
         let refused = admin.post(&format!("{at}/{what}"), &body).await.expect(409);
-        assert!(text(&refused, "detail").contains("certificate"), "{what}: {refused}");
+        assert!(text(&refused, "detail").contains(why), "{what}: {refused}");
     }
     assert!(phone.is_known(identity.clone()).await.unwrap(), "what was refused has changed nothing");
 

@@ -18,6 +18,28 @@ async fn a_real_browser_is_enrolled_and_revoked_in_a_narrow_window() {
     life(390).await;
 }
 
+/// Browsers follow no redirect to another host that begins with a form of ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_protected_link_leads_to_another_host_right_after_the_code() {
+    let app = TestApp::start(Database::sqlite()).await;
+    let admin = app.admin();
+    admin.create_user(ADA).await;
+    admin.patch("/settings", &json!({ "browser_enrollment_domains": ["app.localhost"] })).await.expect(200);
+    // Browsers know that every name below localhost is this machine.
+    let target = format!("{}/enroll/help/safari", app.address().replacen("127.0.0.1", "app.localhost", 1));
+    let made = admin.post("/links", &json!({ "target": target })).await.expect(201);
+    let browser = Browser::start_with(app.address(), 1280, Habits::default()).await;
+    browser.open(&text(&made, "url").replacen(app.address(), "", 1)).await;
+    prove(&app, &browser).await;
+    let start = std::time::Instant::now();
+    while browser.place().await != target {
+        assert!(start.elapsed() < std::time::Duration::from_secs(10), "{}", browser.place().await);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    browser.close().await;
+    app.work().await;
+}
+
 async fn life(width: u32) {
     let app = TestApp::start(Database::sqlite()).await;
     let admin = app.admin();

@@ -154,9 +154,10 @@ async fn a_form_that_does_not_come_from_ones_own_page_is_refused(database: Datab
         let as_json = post().header("content-type", "application/json").body(format!("{{\"csrf\":\"{own}\"}}"));
         assert_eq!(clerk.send(as_json).await.status, 415, "{path}");
     }
-    // Nothing of all that was done.
+    // Nothing of all that was done, and that it was tried is noted.
     let done = app.admin().audited().await;
-    assert!(done.iter().all(|action| action.starts_with("session.") || action.ends_with(".create")), "{done:?}");
+    let is_expected = |action: &String| action.starts_with("session.") || action.ends_with(".create") || action == "access.refused";
+    assert!(done.iter().all(is_expected) && done.iter().any(|action| action == "access.refused"), "{done:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
