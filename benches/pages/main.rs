@@ -19,6 +19,7 @@ mod figures;
     reason = "shared with the tests"
 )]
 mod postgres;
+mod recount;
 mod rollout;
 mod seed;
 #[path = "../load/server.rs"]
@@ -33,10 +34,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use clap::Parser;
-use enlist::{
-    domain::id::{DeviceId, PolicyId},
-    store::DatabaseUrl,
-};
+use enlist::{domain::id::DeviceId, store::DatabaseUrl};
 use postgres::{Cluster, Durability};
 use seed::Filled;
 use server::Installation;
@@ -67,7 +65,8 @@ struct Arguments {
 }
 
 /// The pages, and what each is called in the table.
-fn pages(device: DeviceId, cursor: DeviceId, policy: PolicyId) -> Vec<(&'static str, String)> {
+fn pages(device: DeviceId, cursor: DeviceId, filled: &Filled) -> Vec<(&'static str, String)> {
+    let Filled { policy, group, .. } = filled;
     [
         ("overview", "/console/".into()),
         ("devices", "/console/devices".into()),
@@ -80,6 +79,12 @@ fn pages(device: DeviceId, cursor: DeviceId, policy: PolicyId) -> Vec<(&'static 
         ("one device", format!("/console/devices/{device}")),
         ("compliance report", "/console/report".into()),
         ("compliance report, filtered", "/console/report?os=ios&status=compliant".into()),
+        ("compliance report, ownership", "/console/report?ownership=personal".into()),
+        ("compliance report, group", format!("/console/report?group={group}")),
+        ("compliance report, policy", format!("/console/report?policy={policy}")),
+        ("compliance report, reason", "/console/report?reason=passcode_too_weak".into()),
+        ("compliance report, not seen for 14 days", "/console/report?unseen_days=14".into()),
+        ("compliance report, all of these", format!("/console/report?os=ios&status=noncompliant&group={group}&unseen_days=14")),
         ("users", "/console/users".into()),
         ("users, text", "/console/users?q=person77".into()),
         ("invite all who have no device", "/console/users/invite".into()),
@@ -133,6 +138,7 @@ fn run(runtime: &tokio::runtime::Runtime, database: &str, devices: usize, reques
         server::stay_on(LOAD_CORE)?;
         let port = installation.target(1).port;
         let mut times = measure(port, &filled, requests).await?;
+        recount::check(port, &token, &filled).await?;
         let (preview, rollout) = rollout::measure(port, &token).await?;
         times.extend([("preview of a policy for everyone", preview * 1e3), ("that policy on every device", rollout * 1e3)]);
         println!("{:<40} {:>6} MB", "peak memory of the server", server.peak_memory()? / 1000);
@@ -152,7 +158,7 @@ async fn measure(port: u16, filled: &Filled, requests: usize) -> anyhow::Result<
     ensure!(answer.status() == 303, "nobody can sign in: {}", answer.status());
     let middle = *filled.devices.get(filled.devices.len() / 2).context("there are no devices")?;
     let mut times = Vec::new();
-    for (name, path) in pages(middle, middle, filled.policy) {
+    for (name, path) in pages(middle, middle, filled) {
         let mut taken = Vec::new();
         for _ in 0..requests {
             let began = Instant::now();

@@ -9,7 +9,7 @@ use enlist::{
         command::{Command, Purpose},
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
-        id::{CertificateId, DeviceId, EnrollmentId, MailId, PolicyId, UserId},
+        id::{CertificateId, DeviceId, EnrollmentId, GroupId, MailId, PolicyId, UserId},
         policy::Rules,
         rights::AccessRights,
         time::{Clock, SystemClock, Timestamp},
@@ -22,6 +22,7 @@ use enlist::{
         commands::{self, QueuedCommand},
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
+        groups::{self, Group},
         mails::{self, Mail, MailState},
         policies::{self, Policy},
         tallies, timeline,
@@ -38,6 +39,8 @@ pub struct Filled {
     pub devices: Vec<DeviceId>,
     /// The policy of them all.
     pub policy: PolicyId,
+    /// The group that every tenth user is in.
+    pub group: GroupId,
 }
 
 /// Fills the database with so many devices, each of somebody else.
@@ -47,15 +50,17 @@ pub struct Filled {
 pub fn fill(url: &DatabaseUrl, devices: usize) -> anyhow::Result<Filled> {
     let now = SystemClock.now();
     let everyone = policy(now);
-    store::write_once::<_, Error>(url, |tx| policies::insert(tx, &everyone))?;
+    let group = Group { id: GroupId::new(), name: "Every tenth".into(), source: "local".into(), created_at: now };
+    store::write_once::<_, Error>(url, |tx| policies::insert(tx, &everyone).and_then(|()| groups::insert(tx, &group)))?;
     let mut ids = Vec::with_capacity(devices);
     for start in (0..devices).step_by(BATCH) {
         let numbers = start..devices.min(start + BATCH);
-        let batch = store::write_once::<_, Error>(url, |tx| numbers.map(|number| add(tx, number, now)).collect::<Result<Vec<_>, _>>())?;
+        let batch =
+            store::write_once::<_, Error>(url, |tx| numbers.map(|number| add(tx, number, group.id, now)).collect::<Result<Vec<_>, _>>())?;
         ids.extend(batch);
     }
     settle(url)?;
-    Ok(Filled { devices: ids, policy: everyone.id })
+    Ok(Filled { devices: ids, policy: everyone.id, group: group.id })
 }
 
 /// Does what happens by itself within minutes of a server's life: the sweep folds the tallies, PostgreSQL vacuums.
@@ -79,9 +84,12 @@ fn policy(now: Timestamp) -> Policy {
     }
 }
 
-fn add(tx: &mut Tx<'_>, number: usize, now: Timestamp) -> Result<DeviceId, Error> {
+fn add(tx: &mut Tx<'_>, number: usize, group: GroupId, now: Timestamp) -> Result<DeviceId, Error> {
     let user = user(number, now);
     users::insert(tx, &user)?;
+    if number.is_multiple_of(10) {
+        groups::add_member(tx, group, user.id)?;
+    }
     let mut device = device(number, user.id, now)?;
     let enrollment = enrollment(&device, now);
     device.enrollment_id = Some(enrollment.id);
@@ -139,7 +147,8 @@ fn device(number: usize, user: UserId, now: Timestamp) -> Result<Device, Error> 
             ["passcode_too_weak", "The passcode does not meet the requirements.", "Change the passcode."].map(String::from);
         device.set_reasons(&[Reason { code, text, remedy, since: now }])?;
     }
-    (device.last_seen_at, device.evaluated_at, device.enrolled_at) = (Some(now), Some(now), Some(now));
+    let seen = if number.is_multiple_of(7) { now.plus_days(-20) } else { now };
+    (device.last_seen_at, device.evaluated_at, device.enrolled_at) = (Some(seen), Some(now), Some(now));
     Ok(device)
 }
 
