@@ -9,7 +9,10 @@ use std::{
 
 use actix_web::{App as ActixApp, HttpServer, dev::Server, middleware::from_fn, web};
 use anyhow::Context;
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use super::{assemble, logging, notify::Notifier, tls};
 use crate::{
@@ -92,6 +95,7 @@ pub fn run(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
+    let signals = Signals::listen()?;
     let shared = Shared::new(Arc::clone(&app), &config);
     let listener = listen("listen", config.listen)?;
     let public = public_server(&shared, &config, listener, app.now())?;
@@ -111,7 +115,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     let notifier = Notifier::from_environment();
     notifier.ready();
     tokio::select! {
-        result = wait_for_signal() => result?,
+        () = signals.wait() => {}
         () = notifier.stay_alive() => {}
     }
     tracing::info!("stopping");
@@ -243,14 +247,27 @@ async fn greet(config: &Config, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
-async fn wait_for_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        std::process::exit(130);
-    });
-    Ok(())
+/// SIGTERM and SIGINT, which are listened to from before the first request on: until then they end the process as it stands.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
+    }
+
+    /// Waits for the first. A second one ends the process at once.
+    async fn wait(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            std::process::exit(130);
+        });
+    }
 }

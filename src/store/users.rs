@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 
 use super::{
     Conn, Error, Tx,
@@ -270,16 +273,28 @@ pub fn existing(conn: &mut Conn, addresses: &[String]) -> Result<Vec<String>, Er
 }
 
 macro_rules! without_device {
-    ($group:expr) => {{
+    ($conn:expr, $group:expr, |$found:ident, $c:ident| $body:expr) => {{
         let managed = device_finder::table
             .filter(device_finder::state.eq_any([EnrollmentState::Enrolled, EnrollmentState::WipePending]))
             .select(device_finder::user_id);
-        let mut query = users::table.filter(users::state.eq(UserState::Active).and(users::id.ne_all(managed))).into_boxed();
-        if let Some(group) = $group {
+        let members = |group: GroupId| {
             let members = group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id);
-            query = query.filter(users::id.eq_any(members));
+            users::id.eq_any(members)
+        };
+        let active = users::table.filter(users::state.eq(UserState::Active));
+        // Each database reads the finder once for one of these, and once for every user for the other.
+        match $conn {
+            Conn::Postgres($c) => {
+                let $found = active.filter(not(exists(managed.filter(device_finder::user_id.eq(users::id))))).into_boxed();
+                let $found = if let Some(group) = $group { $found.filter(members(group)) } else { $found };
+                $body
+            }
+            Conn::Sqlite($c) => {
+                let $found = active.filter(users::id.ne_all(managed)).into_boxed();
+                let $found = if let Some(group) = $group { $found.filter(members(group)) } else { $found };
+                $body
+            }
         }
-        query
     }};
 }
 
@@ -288,7 +303,7 @@ macro_rules! without_device {
 /// # Errors
 /// Those of the database.
 pub fn without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<Vec<(UserId, String, String)>, Error> {
-    Ok(without_device!(group).order(users::id.asc()).select((users::id, users::email, users::name)).load(conn)?)
+    Ok(without_device!(conn, group, |found, c| found.order(users::id.asc()).select((users::id, users::email, users::name)).load(c))?)
 }
 
 /// How many those are.
@@ -296,7 +311,7 @@ pub fn without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<Vec<(Us
 /// # Errors
 /// Those of the database.
 pub fn count_without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<i64, Error> {
-    Ok(without_device!(group).count().get_result(conn)?)
+    Ok(without_device!(conn, group, |found, c| found.count().get_result(c))?)
 }
 
 /// How many users hold this role and take part.
