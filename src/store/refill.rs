@@ -38,8 +38,10 @@ pub fn content(conn: &mut Conn) -> Result<Content, Error> {
         return Ok(Content::Nothing);
     }
     if !(has("users") && has("devices") && has("audit")) {
-        // A database that was migrated to its first steps only has no rows worth keeping, but nobody has such a one.
-        return Ok(Content::Foreign);
+        // A restore that was killed between two steps of migration leaves the first of them; nobody has worked with such a database.
+        let steps = migrate::steps(conn)?;
+        let is_ours = !steps.is_empty() && migrate::unknown_among(&steps).is_none();
+        return Ok(if is_ours { Content::Fresh } else { Content::Foreign });
     }
     let counted = [
         users::table.count().get_result::<i64>(conn)?,

@@ -175,6 +175,25 @@ async fn a_restore_that_dies_at_any_moment_can_be_repeated(database: Database) {
     target.start().await;
 }
 
+/// So it is left where a restore is killed between two steps of migration; SQLite's is made in a file beside its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_that_was_killed_between_two_steps_is_repeated() {
+    let source = filled(Database::postgres());
+    let file = back_up(&source, "backup");
+    let target = Installation::bare(empty_like(source.database()));
+    let list = "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+                run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+    target.database().tamper(list);
+    target.database().tamper("CREATE TABLE another_programs (id INT)");
+    assert!(said(&restore(&target, &file, PASSPHRASE)).contains("tables of another program"));
+    target.database().tamper("DROP TABLE another_programs");
+    target.database().tamper(include_str!("../../../migrations/postgres/2026-11-22-010000_create_settings/up.sql"));
+    target.database().tamper("INSERT INTO __diesel_schema_migrations (version) VALUES ('20261122010000')");
+    let output = restore(&target, &file, PASSPHRASE);
+    assert!(output.status.success(), "{}", said(&output));
+    super::must_be_whole(&target.database().url());
+}
+
 async fn a_backup_of_a_newer_schema_is_refused(database: Database) {
     let source = Installation::new(database);
     source.database().tamper("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
