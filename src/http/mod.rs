@@ -6,6 +6,7 @@ pub mod api;
 pub mod browser_cookie;
 pub mod client;
 pub mod console;
+pub mod cookie;
 pub mod device;
 pub mod extract;
 pub mod gate;

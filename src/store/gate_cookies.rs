@@ -52,6 +52,17 @@ pub fn insert_ticket(tx: &mut Tx<'_>, ticket: &Ticket) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether a ticket is good for this host at this time. Asking spends nothing.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_good(conn: &mut Conn, hash: &[u8], host: &str, now: Timestamp) -> Result<bool, Error> {
+    let good = gate_tickets::table
+        .filter(gate_tickets::hash.eq(hash.to_vec()).and(gate_tickets::host.eq(host.to_owned())))
+        .filter(gate_tickets::expires_at.gt(now));
+    Ok(diesel::select(diesel::dsl::exists(good)).get_result(conn)?)
+}
+
 /// Takes a ticket away, if it is good for this host at this time; gives the enrollment of its browser. Of two who spend the same
 /// ticket at once one gets nothing, because only one of them deletes the row.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{
     FromRequest, HttpRequest,
-    cookie::{Cookie, SameSite, time::Duration},
+    cookie::Cookie,
     dev::Payload,
     http::{Method, StatusCode},
     web,
@@ -19,10 +19,13 @@ use crate::{
         sign_in::SESSION_HOURS,
         user::{Permission, Role},
     },
-    http::{layer::refusals, problem::Problem},
+    http::{cookie, layer::refusals, problem::Problem},
     service::App,
     store::{sessions::Session, users::User},
 };
+
+/// What the cookie of a session is called.
+const COOKIE: &str = "enlist-session";
 
 /// What an address asks of whoever comes: to look, and to change something. Every address of the console has one.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +80,7 @@ impl FromRequest for Admin {
         let needs = request.app_data::<Needs>().copied();
         let is_looking = matches!(*request.method(), Method::GET | Method::HEAD);
         let target = request.uri().path_and_query().map_or("/console/", |target| target.as_str()).to_owned();
-        let secret = app.as_ref().and_then(|app| request.cookie(cookie_name(app))).map(|cookie| cookie.value().to_owned());
+        let secret = app.as_ref().and_then(|app| cookie::read(request, COOKIE, is_https(app)));
         let request = request.clone();
         Box::pin(async move {
             // An address that says nothing of what it needs is one that nobody may reach.
@@ -126,23 +129,11 @@ fn is_https(app: &App) -> bool {
     app.public_url().starts_with("https://")
 }
 
-/// The `__Host-` prefix lets nobody but this very host set the cookie; browsers accept it over HTTPS only.
-#[must_use]
-pub fn cookie_name(app: &App) -> &'static str {
-    if is_https(app) { "__Host-enlist-session" } else { "enlist-session" }
-}
-
 /// The cookie that carries a session; an empty secret takes it away.
 #[must_use]
 pub fn session_cookie(app: &App, secret: String) -> Cookie<'static> {
     let hours = if secret.is_empty() { 0 } else { SESSION_HOURS };
-    Cookie::build(cookie_name(app), secret)
-        .path("/")
-        .http_only(true)
-        .secure(is_https(app))
-        .same_site(SameSite::Lax)
-        .max_age(Duration::hours(hours))
-        .finish()
+    cookie::make(COOKIE, secret, hours * 3600, is_https(app))
 }
 
 #[cfg(test)]

@@ -3,13 +3,20 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
     web,
 };
 use serde::Deserialize;
 
-use super::{cookie, enter_address, original::Place, scheme_of};
-use crate::{domain::destination::path_within, http::page::harden, service::App};
+use super::{answer::ambiguous, cookie, enter_address, original::Place, scheme_of};
+use crate::{
+    domain::destination::path_within,
+    http::{client::client_address, page::harden, portal::limit::Limiter},
+    service::App,
+};
 
 /// What stands behind the question mark.
 #[derive(Debug, Default, Deserialize)]
@@ -21,8 +28,18 @@ pub struct CallbackQuery {
 }
 
 /// `GET /.enlist/callback`, on the host of an application
-pub async fn get_callback(request: HttpRequest, app: web::Data<App>, query: web::Query<CallbackQuery>) -> HttpResponse {
-    let place = Place::read(&request, scheme_of(&app));
+pub async fn get_callback(
+    request: HttpRequest,
+    app: web::Data<App>,
+    limiter: web::Data<Limiter>,
+    query: web::Query<CallbackQuery>,
+) -> HttpResponse {
+    let Ok(place) = Place::read(&request, scheme_of(&app)) else { return hardened(ambiguous(app.public_url())) };
+    if let Err(seconds) = limiter.admit(client_address(&request), app.now()) {
+        let mut response = refuse(&app, &place, StatusCode::TOO_MANY_REQUESTS);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        return response;
+    }
     let Some(path) = path_within(&query.to) else { return refuse(&app, &place, StatusCode::BAD_REQUEST) };
     let secret = match app.spend_ticket(&query.ticket, &place.host).await {
         Ok(Some(secret)) => secret,
@@ -39,10 +56,10 @@ pub async fn get_callback(request: HttpRequest, app: web::Data<App>, query: web:
 
 /// A page that needs nothing of this server, whose pictures and styles are not within reach here.
 fn refuse(app: &App, place: &Place, status: StatusCode) -> HttpResponse {
-    let text = if status == StatusCode::SERVICE_UNAVAILABLE {
-        "It cannot be checked at the moment whether this browser may come in. Try again in a minute."
-    } else {
-        "The way here can be used once, and within a minute. It was used before, or took too long, or was meant for another address."
+    let text = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "It cannot be checked at the moment whether this browser may come in. Try again in a minute.",
+        StatusCode::TOO_MANY_REQUESTS => "Too many requests came from your network just now. Wait a minute, then try again.",
+        _ => "The way here can be used once, and within a minute. It was used before, or took too long, or was meant for another address.",
     };
     let again = enter_address(app.public_url(), &format!("{}://{}/", place.scheme, place.host));
     let again = handlebars::html_escape(&again);

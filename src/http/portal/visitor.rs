@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
-    cookie::{Cookie, SameSite, time::Duration},
+    cookie::Cookie,
     dev::Payload,
     http::{
         StatusCode,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{backend::Backend, device::Ownership, time::Timestamp, user::UserState},
     http::{
-        browser_cookie,
+        browser_cookie, cookie,
         page::{self, Frame, Stop},
     },
     service::{
@@ -37,6 +37,8 @@ use crate::{
 
 /// What the cookie holds before there is a visit: it shows that the browser keeps cookies.
 pub const PROBE: &str = "none-yet";
+/// Names the visit.
+const VISIT_COOKIE: &str = "enlist-visit";
 /// Remembers what a device is that looks like a computer.
 const DEVICE_COOKIE: &str = "enlist-device";
 /// Asks a browser to say more of itself (User-Agent Client Hints).
@@ -76,15 +78,16 @@ impl FromRequest for Visitor {
         let app = request.app_data::<web::Data<App>>().map(|app| Arc::clone(app));
         let text = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut browser = Browser::read(text);
-        if let Some(cookie) = request.cookie(DEVICE_COOKIE) {
-            browser.device = claimed(browser.device, cookie.value()).unwrap_or(browser.device);
+        let cookie = |name: &str| app.as_ref().and_then(|app| cookie::read(request, name, is_https(app)));
+        if let Some(word) = cookie(DEVICE_COOKIE) {
+            browser.device = claimed(browser.device, &word).unwrap_or(browser.device);
         }
         let hint = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let looks = match browser.device {
             Device::Android => browser::looks(text, hint("sec-ch-ua-platform-version"), hint("sec-ch-ua-model")),
             _ => Looks::default(),
         };
-        let secret = app.as_ref().and_then(|app| request.cookie(cookie_name(app))).map(|cookie| cookie.value().to_owned());
+        let secret = cookie(VISIT_COOKIE);
         let browser_secret = app.as_ref().and_then(|app| browser_cookie::read(request, app));
         let user_agent = text.to_owned();
         Box::pin(async move {
@@ -255,7 +258,7 @@ impl Visitor {
     #[must_use]
     pub fn cookie(&self, secret: String, expires_at: Timestamp) -> Cookie<'static> {
         let left = i64::try_from(expires_at.since(self.app.now()).as_secs()).unwrap_or(HOUR);
-        strict_cookie(cookie_name(&self.app), secret, left, self.is_https())
+        cookie::make(VISIT_COOKIE, secret, left, self.is_https())
     }
 
     /// The same before there is a visit.
@@ -267,7 +270,7 @@ impl Visitor {
     /// The cookie that remembers what the device really is.
     #[must_use]
     pub fn device_cookie(&self, word: &str) -> Cookie<'static> {
-        strict_cookie(DEVICE_COOKIE, word.into(), 24 * HOUR, self.is_https())
+        cookie::make(DEVICE_COOKIE, word.into(), 24 * HOUR, self.is_https())
     }
 }
 
@@ -319,19 +322,4 @@ pub fn see(address: &str) -> HttpResponse {
 
 fn is_https(app: &App) -> bool {
     app.public_url().starts_with("https://")
-}
-
-/// The `__Host-` prefix lets nobody but this very host set the cookie; browsers accept it over HTTPS only.
-fn cookie_name(app: &App) -> &'static str {
-    if is_https(app) { "__Host-enlist-visit" } else { "enlist-visit" }
-}
-
-fn strict_cookie(name: &'static str, value: String, seconds: i64, is_secure: bool) -> Cookie<'static> {
-    Cookie::build(name, value)
-        .path("/")
-        .http_only(true)
-        .secure(is_secure)
-        .same_site(SameSite::Lax)
-        .max_age(Duration::seconds(seconds))
-        .finish()
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 mod enter;
 mod memory;
 mod pulse;
+mod signed;
 mod standing;
 
 use memory::Ground;
@@ -163,6 +164,10 @@ impl App {
     /// Reads how a browser stands. That happens at least once an hour while it is used, and is the use that renews its enrollment.
     async fn read_browser(self: &Arc<Self>, asked: Asked<'_>, now: Timestamp) -> Result<Option<Standing>> {
         let (Some(cookie), Some(host)) = (asked.cookie, asked.host.map(str::to_owned)) else { return Ok(None) };
+        // Strangers with cookies that they made up must not keep the few connections busy on which everybody's answer depends.
+        if !signed::is_ours(&self.keys, signed::COOKIE, &host, cookie)? {
+            return Ok(None);
+        }
         let (app, hash) = (Arc::clone(self), secrets::hash(cookie));
         let found = self.read_soon(move |conn| Standing::read_browser(conn, &app, &hash, &host, now)).await?;
         let Some((standing, renewal)) = found else { return Ok(None) };

@@ -11,6 +11,7 @@ every_backend!(
     weekly_use_for_a_year_never_asks_again_and_a_day_too_much_does,
     a_shorter_duration_takes_effect_at_the_next_use,
     the_cookie_is_opaque_hashed_and_given_anew_on_each_page,
+    the_cookie_counts_under_its_very_name_and_once,
     somebody_who_is_disabled_is_not_known_any_more,
     cookies_that_are_blocked_are_explained_for_the_very_browser,
 );
@@ -99,6 +100,24 @@ pub async fn enroll_by_hand(app: &TestApp, clerk: &Clerk) -> String {
     let cookies = answer.headers.get_all("set-cookie");
     let found = cookies.iter().find_map(|cookie| cookie.to_str().unwrap().strip_prefix("enlist-browser=").map(str::to_owned));
     found.unwrap().split(';').next().unwrap().to_owned()
+}
+
+// B2: a host beside this one may set cookies for both, and must not be able to put its own in the place of ours.
+async fn the_cookie_counts_under_its_very_name_and_once(db: Database) {
+    let app = TestApp::start(db).await;
+    app.admin().create_user(ADA).await;
+    let secret = enroll_by_hand(&app, &Clerk::stranger(&app)).await;
+    let is_known = async |cookie: String| {
+        let clerk = Clerk::stranger(&app);
+        let shown = clerk.send(clerk.request(reqwest::Method::GET, "/browser").header("cookie", cookie)).await.expect(200);
+        // Whoever is known gets the cookie anew.
+        shown.headers.get_all("set-cookie").iter().any(|cookie| cookie.to_str().unwrap().contains("enlist-browser"))
+    };
+    assert!(is_known(format!("theme=dark; enlist-browser={secret}")).await);
+    for other in ["enlist%2Dbrowser", "%65nlist-browser", "Enlist-browser"] {
+        assert!(!is_known(format!("{other}={secret}")).await, "{other}");
+    }
+    assert!(!is_known(format!("enlist-browser={secret}; enlist-browser={secret}")).await);
 }
 
 async fn somebody_who_is_disabled_is_not_known_any_more(db: Database) {
