@@ -1,17 +1,73 @@
-//! What a person can ask for their own device.
+//! What a person can ask for their own device: after their mailbox was proved, or by the pass that the gate gives with its refusal.
 
 use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{App, Error, Result};
 use crate::{
     domain::{
+        backend::{Action, Backend},
         device::EnrollmentState,
         id::{DeviceId, UserId},
+        time::Timestamp,
     },
-    store::{devices, timeline},
+    store::{
+        devices::{self, Device},
+        enrollments, timeline,
+    },
 };
 
+/// Under this purpose the passes are sealed.
+const PURPOSE: &str = "pass to the page of a refused device";
+/// Seconds for which a pass is good.
+const PASS_SECONDS: i64 = 15 * 60;
+
+/// A device whose owner came with a pass.
+#[derive(Debug, Clone)]
+pub struct RefusedDevice {
+    /// The device.
+    pub device: Device,
+    /// It can be asked how it is.
+    pub may_check: bool,
+}
+
 impl App {
+    /// A pass for whoever was refused with this device: it shows what is wrong with it for a quarter of an hour, and nothing else.
+    /// Nobody can read in it which device that is.
+    ///
+    /// # Errors
+    /// OpenSSL refuses.
+    pub fn pass_to_device(&self, device: DeviceId) -> Result<String> {
+        let until = self.now().plus_seconds(PASS_SECONDS).millis();
+        let mut content = device.as_bytes().to_vec();
+        content.extend(until.to_be_bytes());
+        Ok(URL_SAFE_NO_PAD.encode(self.keys.seal(PURPOSE, &content)?))
+    }
+
+    /// The device of a pass; nothing where it is none of ours, has ended, or the device is not there any more.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn refused_device(&self, pass: &str) -> Result<Option<RefusedDevice>> {
+        let Some(id) = self.device_of_pass(pass) else { return Ok(None) };
+        let found = self.read(move |conn| {
+            let Some(device) = devices::find(conn, id)? else { return Ok(None) };
+            let enrollment = device.enrollment_id.map(|id| enrollments::find(conn, id)).transpose()?.flatten();
+            let backend = enrollment.map_or(Backend::Apple, |enrollment| enrollment.backend);
+            let may_check = device.state == EnrollmentState::Enrolled && backend.may(None, Action::Refresh).is_ok();
+            Ok::<_, Error>(Some(RefusedDevice { device, may_check }))
+        });
+        found.await
+    }
+
+    fn device_of_pass(&self, pass: &str) -> Option<DeviceId> {
+        let content = self.keys.open(PURPOSE, &URL_SAFE_NO_PAD.decode(pass).ok()?).ok()?;
+        let (device, until) = content.split_first_chunk::<16>()?;
+        let until = Timestamp::from_millis(i64::from_be_bytes(until.try_into().ok()?));
+        (self.now() < until).then(|| DeviceId::from_bytes(*device))
+    }
+
     /// Asks a device how it is, on behalf of its owner. Where it was asked already and has not answered, nothing more is done.
     ///
     /// # Errors

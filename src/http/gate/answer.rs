@@ -29,21 +29,23 @@ const REASON: HeaderName = HeaderName::from_static("x-enlist-reason");
 const AMBIGUOUS: &str = "ambiguous_request";
 
 /// The answer to a proxy.
-pub fn answer(answer: &Answer, public_url: &str, original: &Original) -> HttpResponse {
+///
+/// * `pass`: by which whoever has the device is shown what is wrong with it.
+pub fn answer(answer: &Answer, public_url: &str, original: &Original, pass: Option<&str>) -> HttpResponse {
     if answer.decision == Decision::Allow {
         return allowed(answer);
     }
     // Known and not allowed, or not known.
     let is_known = answer.holder.is_some() || answer.why == Why::Outage;
     let status = if is_known { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
-    let refusal =
-        Refusal { status, decision: answer.decision, reason: answer.why.as_str(), page: page_about(answer, public_url, original) };
+    let page = page_about(answer, public_url, original, pass);
+    let refusal = Refusal { status, decision: answer.decision, reason: answer.why.as_str(), page };
     refusal.answer(original)
 }
 
 /// The answer to a request that can be read in two ways.
 pub fn ambiguous(public_url: &str) -> HttpResponse {
-    let page = help_page(public_url, AMBIGUOUS);
+    let page = help_page(public_url, AMBIGUOUS, None);
     let refusal = Refusal { status: StatusCode::FORBIDDEN, decision: Decision::Block, reason: AMBIGUOUS, page };
     refusal.answer(&Original::default())
 }
@@ -105,7 +107,7 @@ fn builder(status: StatusCode) -> HttpResponseBuilder {
 }
 
 /// Where somebody can read what to do.
-fn page_about(answer: &Answer, public_url: &str, original: &Original) -> String {
+fn page_about(answer: &Answer, public_url: &str, original: &Original, pass: Option<&str>) -> String {
     if answer.holder.is_none() && answer.why == Why::Rule(Question::Unenrolled) {
         if answer.may_enter && original.is_visit {
             let place = &original.place;
@@ -113,7 +115,7 @@ fn page_about(answer: &Answer, public_url: &str, original: &Original) -> String 
         }
         return format!("{public_url}/");
     }
-    help_page(public_url, answer.why.as_str())
+    help_page(public_url, answer.why.as_str(), pass)
 }
 
 /// Where an enrolled browser is given what it needs to come in at an address, and another one is enrolled first.
@@ -123,8 +125,9 @@ pub fn enter_address(public_url: &str, to: &str) -> String {
     format!("{public_url}{ENTER}?{query}")
 }
 
-fn help_page(public_url: &str, reason: &str) -> String {
-    format!("{public_url}/enroll/help/access?reason={reason}")
+fn help_page(public_url: &str, reason: &str, pass: Option<&str>) -> String {
+    let device = pass.map(|pass| format!("&device={pass}")).unwrap_or_default();
+    format!("{public_url}/enroll/help/access?reason={reason}{device}")
 }
 
 /// Why somebody is not let in, in a sentence or two for them.

@@ -16,10 +16,14 @@ use original::Original;
 
 use super::client::{client_address, shown_certificate};
 use crate::{
-    domain::destination::CALLBACK,
+    domain::{
+        access::{Decision, Question},
+        destination::CALLBACK,
+        id::DeviceId,
+    },
     service::{
         App,
-        gate::{Answer, Asked},
+        gate::{Answer, Asked, Why},
     },
 };
 
@@ -45,7 +49,19 @@ pub async fn check(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     let host = Some(original.place.host.as_str());
     let asked = Asked { certificate: certificate.as_deref(), user_agent, host, cookie: cookie.as_deref() };
     let answer: Answer = app.check_at_gate(asked).await;
-    answer::answer(&answer, app.public_url(), &original)
+    let pass = refused_device(&answer).map(|device| app.pass_to_device(device)).transpose().unwrap_or_else(|error| {
+        // The page that helps is the general one then.
+        tracing::error!(error = %error, "no pass could be made for a device that was refused");
+        None
+    });
+    answer::answer(&answer, app.public_url(), &original, pass.as_deref())
+}
+
+/// The device that its owner can do something about; of one that was let go, or whose owner takes part no more, nothing is told.
+fn refused_device(answer: &Answer) -> Option<DeviceId> {
+    let can_be_mended = matches!(answer.why, Why::Rule(question) if !matches!(question, Question::UserDisabled | Question::DeviceGone));
+    let holder = answer.holder.as_ref().filter(|_| can_be_mended && answer.decision != Decision::Allow)?;
+    holder.holder.device
 }
 
 /// How applications are reached where the proxy says nothing about it: as this server is.

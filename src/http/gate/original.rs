@@ -47,17 +47,35 @@ impl Place {
     /// Reads it from what a trusted proxy says, or from the request itself.
     ///
     /// * `scheme`: the one that is meant where nobody names any.
-    pub fn read(request: &HttpRequest, scheme: &str) -> Self {
+    ///
+    /// # Errors
+    /// A line of a trusted proxy comes twice, or cannot be read.
+    pub fn read(request: &HttpRequest, scheme: &str) -> Result<Self, Ambiguous> {
+        let is_believed = is_believed(request)?;
         let line = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let forwarded = |name: &str| if is_from_trusted_proxy(request) { line(name) } else { None };
+        let forwarded = |name: &str| if is_believed { line(name) } else { None };
         let whole = forwarded("x-original-url").and_then(|url| url.split_once("://"));
         let told = forwarded("x-forwarded-proto").or(whole.map(|(scheme, _)| scheme)).unwrap_or(scheme);
         let scheme = if told.eq_ignore_ascii_case("http") { "http" } else { "https" };
         let of_whole = whole.and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
         let own = || line("host").or_else(|| request.uri().authority().map(Authority::as_str));
         let host = forwarded("x-forwarded-host").or(of_whole).or_else(own).unwrap_or_default();
-        Self { scheme: scheme.to_owned(), host: normal_host(host, scheme) }
+        Ok(Self { scheme: scheme.to_owned(), host: normal_host(host, scheme) })
     }
+}
+
+/// Whether what the lines say is believed.
+///
+/// # Errors
+/// It is, and one of them comes twice, or holds something else than ASCII: read as if it was not there, it would switch off what is
+/// asked of it, while the application behind the proxy takes it for what it says.
+fn is_believed(request: &HttpRequest) -> Result<bool, Ambiguous> {
+    let is_single = |name: &str| {
+        let mut lines = request.headers().get_all(name);
+        lines.next().is_none_or(|line| line.to_str().is_ok()) && lines.next().is_none()
+    };
+    let is_trusted = is_from_trusted_proxy(request);
+    if is_trusted && !SINGLE.into_iter().all(is_single) { Err(Ambiguous) } else { Ok(is_trusted) }
 }
 
 impl Original {
@@ -66,14 +84,10 @@ impl Original {
     /// * `scheme`: the one that is meant where the proxy names none.
     ///
     /// # Errors
-    /// A line comes twice, or the address is one that the proxy and the application behind it might read differently.
+    /// A line comes twice or cannot be read, or the address is one that the proxy and the application behind it might read differently.
     pub fn read(request: &HttpRequest, scheme: &str) -> Result<Self, Ambiguous> {
-        let headers = request.headers();
-        let is_believed = is_from_trusted_proxy(request);
-        let line = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        if is_believed && SINGLE.iter().any(|name| headers.get_all(*name).nth(1).is_some()) {
-            return Err(Ambiguous);
-        }
+        let is_believed = is_believed(request)?;
+        let line = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let forwarded = |names: [&str; 2]| if is_believed { names.into_iter().find_map(line) } else { None };
         let method = forwarded(["x-forwarded-method", "x-original-method"]).unwrap_or_else(|| request.method().as_str());
         let whole = request.uri().path_and_query().map_or("", |path| path.as_str());
@@ -91,7 +105,7 @@ impl Original {
         let is_wanted =
             url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, value)| name == "mode" && value == "redirect");
         let is_visit = is_look && reads_pages && is_navigation && is_document;
-        let (place, address) = (Place::read(request, scheme), address.to_owned());
+        let (place, address) = (Place::read(request, scheme)?, address.to_owned());
         Ok(Self { should_redirect: is_wanted && is_visit, reads_pages, is_visit, place, address })
     }
 }
@@ -115,7 +129,7 @@ fn is_plain(address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{test::TestRequest, web};
+    use actix_web::{http::header::HeaderValue, test::TestRequest, web};
 
     use super::*;
     use crate::domain::networks::Networks;
@@ -152,6 +166,25 @@ mod tests {
         for name in SINGLE {
             assert_eq!(read("10.0.0.1", ADDRESS, &[(name, "/a"), (name, "/a")]), Err(Ambiguous), "{name}");
             assert!(read("192.0.2.1", ADDRESS, &[(name, "/a"), (name, "/a")]).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_refused() {
+        let with = |peer: &str, name: &str| {
+            let request = TestRequest::default()
+                .uri(ADDRESS)
+                .peer_addr(format!("{peer}:1").parse().unwrap())
+                .app_data(web::Data::new("10.0.0.0/8".parse::<Networks>().unwrap()))
+                .append_header((name, HeaderValue::from_bytes(b"/a/../\xe9").unwrap()))
+                .to_http_request();
+            (Original::read(&request, "https"), Place::read(&request, "https"))
+        };
+        for name in SINGLE {
+            assert_eq!(with("10.0.0.1", name), (Err(Ambiguous), Err(Ambiguous)), "{name}");
+            // Nobody else describes requests.
+            let (original, place) = with("192.0.2.1", name);
+            assert!(original.is_ok() && place.is_ok(), "{name}");
         }
     }
 

@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     browser::{Device, Family},
+    devices::DeviceView,
     problem::Problem,
-    visitor::Visitor,
+    visitor::{Visitor, see},
 };
-use crate::{http::gate::text_of, service::host_of};
+use crate::{
+    http::gate::text_of,
+    service::{Error, host_of},
+};
 
 /// The topics, with the titles of their pages.
 const TOPICS: [(&str, &str, &str); 6] = [
@@ -42,6 +46,18 @@ struct HelpView<'a> {
     return_address: &'static str,
     /// Why the gate lets somebody not in.
     reason: &'static str,
+    refused: Option<RefusedView<'a>>,
+}
+
+/// The device with which somebody was not let in.
+#[derive(Serialize)]
+struct RefusedView<'a> {
+    device: DeviceView,
+    may_check: bool,
+    asked: bool,
+    /// What leads back here.
+    pass: &'a str,
+    reason: &'a str,
 }
 
 /// What may stand behind the question mark.
@@ -49,12 +65,23 @@ struct HelpView<'a> {
 pub struct HelpQuery {
     #[serde(default)]
     reason: String,
+    /// The pass that the gate gave for the device.
+    #[serde(default)]
+    device: String,
+    #[serde(default)]
+    done: String,
 }
 
 /// `GET /enroll/help/{topic}`
 pub async fn get_help(visitor: Visitor, topic: web::Path<String>, query: web::Query<HelpQuery>) -> Result<HttpResponse, Problem> {
     let found = TOPICS.iter().find(|(name, ..)| *name == topic.as_str());
     let (_, title, template) = found.ok_or_else(|| Problem::of_status(StatusCode::NOT_FOUND))?;
+    let found = if query.device.is_empty() { None } else { visitor.app.refused_device(&query.device).await? };
+    let refused = found.map(|found| {
+        let device = DeviceView::of(&found.device, visitor.app.now())?;
+        let (asked, pass, reason) = (query.done == "asked", query.device.as_str(), query.reason.as_str());
+        Ok::<_, Error>(RefusedView { device, may_check: found.may_check, asked, pass, reason })
+    });
     let is = |family: Family| visitor.browser.family == family;
     let is_ios = matches!(visitor.browser.device, Device::Iphone | Device::Ipad);
     let is_mobile = is_ios || matches!(visitor.browser.device, Device::Android | Device::OtherPhone);
@@ -78,6 +105,20 @@ pub async fn get_help(visitor: Visitor, topic: web::Path<String>, query: web::Qu
         can_return: return_address != "/",
         return_address,
         reason: text_of(&query.reason),
+        refused: refused.transpose()?,
     };
     Ok(visitor.page(StatusCode::OK, template, &visitor.frame(*title), &view))
+}
+
+/// `POST /enroll/help/access/check`: asks the device of a pass how it is. It needs no cookie: the pass is for nothing else.
+pub async fn post_check(visitor: Visitor, form: web::Form<HelpQuery>) -> Result<HttpResponse, Problem> {
+    let Some(found) = visitor.app.refused_device(&form.device).await? else {
+        let text = "It was given a quarter of an hour ago or longer. Open the address that you could not open once more.";
+        return Err(Problem::new(StatusCode::GONE, "This page has ended", text));
+    };
+    visitor.app.check_own_device(found.device.user_id, found.device.id).await?;
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("reason", form.reason.as_str()), ("device", &form.device), ("done", "asked")])
+        .finish();
+    Ok(see(&format!("/enroll/help/access?{query}")))
 }

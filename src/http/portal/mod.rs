@@ -56,6 +56,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(web::resource("/enroll/restart").route(web::post().to(profile::post_restart)));
     add(seen("/enroll/progress", progress::get_progress));
     add(seen("/enroll/help/{topic}", help::get_help));
+    add(web::resource("/enroll/help/access/check").route(web::post().to(help::post_check)));
     add(seen("/devices", devices::get_devices));
     add(seen("/devices/remove-all", remove::get_all).route(web::post().to(remove::post_all)));
     add(seen("/devices/{id}", device::get_device));
