@@ -280,46 +280,60 @@ async fn the_access_rules_decide_about_a_browser_as_about_every_device(db: Datab
     app.work().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_leads_a_browser_through_its_enrollment_and_lets_it_in_until_it_is_revoked() {
+macro_rules! walks { ($($name:ident: $kind:ident),+ $(,)?) => { $(
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn $name() { a_proxy_leads_a_browser_in(Kind::$kind).await; }
+)+ } }
+
+walks!(
+    nginx_leads_a_browser_through_its_enrollment_and_lets_it_in_until_it_is_revoked: Nginx,
+    caddy_leads_a_browser_through_its_enrollment_and_lets_it_in_until_it_is_revoked: Caddy,
+    haproxy_leads_a_browser_through_its_enrollment_and_lets_it_in_until_it_is_revoked: Haproxy,
+    traefik_leads_a_browser_through_its_enrollment_and_lets_it_in_until_it_is_revoked: Traefik,
+    envoy_leads_a_browser_through_its_enrollment_and_lets_it_in_until_it_is_revoked: Envoy,
+);
+
+async fn a_proxy_leads_a_browser_in(kind: Kind) {
     let app = server(Database::sqlite()).await;
     let admin = app.admin();
     let user = admin.create_user(ADA).await;
     let stage = Stage::new(&app).await;
-    let front = Front::start(Kind::Nginx, &stage, false).await;
+    let front = Front::start(kind, &stage, false).await;
     let page = front.url("/inbox?a=b");
     let host = page.trim_start_matches("https://").split('/').next().unwrap().to_owned();
     admin.patch("/settings", &json!({ "gate_hosts": [host] })).await.expect(200);
     let mut walk = Walk::new(&app, stage.trusting());
     let refused = walk.open(&page).await;
-    assert_eq!(refused.status(), 302);
-    assert!(location(&refused).starts_with(&format!("{}/gate/v1/enter?to=https%3A%2F%2F", app.address())), "{}", location(&refused));
+    // With the port, without which it would be another host, and with the query.
+    assert_eq!((refused.status().as_u16(), location(&refused)), (302, entrance(&app, &page)), "{kind:?}");
 
     let callback = walk.until(&page, &front.url("/.enlist/callback")).await;
     let entered = walk.open(&callback).await;
     let cookie = entered.headers()["set-cookie"].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-enlist-gate=") && cookie.contains("Secure"), "{cookie}");
-    assert_eq!((entered.status().as_u16(), location(&entered).as_str()), (303, "/inbox?a=b"));
+    assert!(cookie.starts_with("__Host-enlist-gate=") && cookie.contains("Secure"), "{kind:?}: {cookie}");
+    assert_eq!((entered.status().as_u16(), location(&entered).as_str()), (303, "/inbox?a=b"), "{kind:?}");
+    assert_eq!(stage.upstream.asked(), 0, "{kind:?}");
     let inside = walk.open(&page).await;
-    assert_eq!(inside.status(), 200);
+    assert_eq!(inside.status(), 200, "{kind:?}");
     let asked: serde_json::Value = serde_json::from_slice(&inside.bytes().await.unwrap()).unwrap();
-    assert_eq!((values(&asked, "x-enlist-user"), values(&asked, "x-enlist-assurance")), (vec![ADA], vec!["cookie"]));
+    assert_eq!((values(&asked, "x-enlist-user"), values(&asked, "x-enlist-assurance")), (vec![ADA], vec!["cookie"]), "{kind:?}");
     let again = walk.open(&callback).await;
-    assert!(again.status() == 403 && !again.headers().contains_key("set-cookie"));
+    assert!(again.status() == 403 && !again.headers().contains_key("set-cookie"), "{kind:?}: {}", again.status());
+    assert_eq!(stage.upstream.asked(), 1, "{kind:?}");
 
     // Another host of the same proxy is another application.
-    let other = Front::start(Kind::Nginx, &stage, false).await;
-    assert_eq!(walk.open(&other.url("/")).await.status(), 302);
+    let other = Front::start(kind, &stage, false).await;
+    assert_eq!(walk.open(&other.url("/")).await.status(), 302, "{kind:?}");
     app.work().await;
     admin.post(&format!("/users/{user}/revoke-enrollments"), &json!({ "confirm": true })).await.expect(200);
     let began = Instant::now();
     loop {
         let response = walk.open(&page).await;
         if response.status() == 302 {
-            assert!(location(&response).contains("/gate/v1/enter?to="));
+            assert_eq!(location(&response), entrance(&app, &page), "{kind:?}");
             break;
         }
-        assert!(began.elapsed() < AT_ONCE, "it still comes in");
+        assert!(began.elapsed() < AT_ONCE, "{kind:?}: it still comes in");
     }
     app.work().await;
 }

@@ -3,9 +3,11 @@
 mod access;
 mod browsers;
 mod door;
+mod garbage;
 mod outage;
 mod proxy;
 mod recipes;
+mod refused;
 mod servers;
 
 use std::time::{Duration, Instant};

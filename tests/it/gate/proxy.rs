@@ -185,8 +185,8 @@ impl Front {
         let child = command.spawn().unwrap_or_else(|error| panic!("{kind:?} is installed, scripts/test sees to it: {error}"));
         let mut front = Self { child, port };
         let began = Instant::now();
-        // A proxy that speaks TLS has read everything that it was given.
-        while stage.client(None).get(front.url("/")).send().await.is_err() {
+        // A proxy that speaks TLS has read everything that it was given; Traefik knows its certificates before its routers.
+        while !stage.client(None).get(front.url("/")).send().await.is_ok_and(|response| response.status() != 404) {
             let ended = front.child.try_wait().unwrap();
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             assert!(ended.is_none() && began.elapsed() < PATIENCE, "{kind:?} does not answer: {said}");
