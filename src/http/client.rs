@@ -28,9 +28,12 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
         return peer;
     }
     let Some(proxies) = request.app_data::<web::Data<Networks>>() else { return peer };
-    let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    let addresses: Vec<IpAddr> = forwarded.map_while(|text| text.trim().parse().ok()).collect();
-    addresses.into_iter().rev().find(|address| !proxies.contain(*address)).unwrap_or(peer)
+    // Each proxy puts what it has seen to the right of what it was told, so only what the proxies themselves have put there is looked
+    // at. Where that cannot be read, what stands further left is the client's own word, and does not count.
+    let parts = request.headers().get_all("x-forwarded-for").rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    let mut addresses = parts.map(|part| part.trim().parse::<IpAddr>());
+    let first = addresses.find(|address| !address.as_ref().is_ok_and(|address| proxies.contain(*address)));
+    first.and_then(Result::ok).unwrap_or(peer)
 }
 
 /// The certificate that a device came with: by TLS, or in a header from a trusted proxy (RFC 9440 `Client-Cert`, or nginx's
@@ -148,6 +151,21 @@ mod tests {
         assert_eq!(address("10.0.0.1", &[("x-forwarded-for", "6.6.6.6, 1.1.1.1, 10.9.9.9")]), "1.1.1.1");
         assert_eq!(address("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(address("10.0.0.1", &[("x-forwarded-for", "nonsense")]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_client_cannot_choose_its_address_in_front_of_what_a_proxy_appends() {
+        let address = |lines: &[&str]| {
+            let headers: Vec<_> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
+            client_address(&request("10.0.0.1", &headers)).to_string()
+        };
+        assert_eq!(address(&["6.6.6.6, nonsense, 1.1.1.1"]), "1.1.1.1");
+        assert_eq!(address(&["6.6.6.6", "nonsense", "1.1.1.1, 10.9.9.9"]), "1.1.1.1");
+        assert_eq!(address(&["6.6.6.6, \u{e9}", "10.9.9.9, 1.1.1.1"]), "1.1.1.1");
+        // What the proxy itself has written cannot be read, so that nothing further left counts either.
+        assert_eq!(address(&["6.6.6.6, nonsense, 10.9.9.9"]), "10.0.0.1");
+        assert_eq!(address(&["6.6.6.6", ""]), "10.0.0.1");
+        assert_eq!(address(&["10.8.8.8, 10.9.9.9"]), "10.0.0.1");
     }
 
     #[test]
