@@ -3,15 +3,25 @@
 //! Dovecot takes every answer but a 20x for a failure, and what it does then is in its own configuration
 //! (`auth_policy_reject_on_fail`).
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{extract::caller::bearer_token, prose::chain};
-use crate::service::{
-    App, Error,
-    mail_gate::{MailLogin, MailVerdict},
+use crate::{
+    domain::time::Timestamp,
+    service::{
+        App, Error,
+        mail_gate::{MailLogin, MailVerdict},
+    },
 };
+
+/// Milliseconds between two lines of the log about refusals: anybody can cause them.
+const QUIET_MILLIS: i64 = 60_000;
+/// When one was last written.
+static REFUSED_AT: AtomicI64 = AtomicI64::new(i64::MIN);
 
 /// What Dovecot wants.
 #[derive(Debug, Deserialize)]
@@ -34,13 +44,27 @@ struct Login {
     success: bool,
 }
 
-/// `POST /gate/v1/mail/dovecot`
-pub async fn answer_dovecot(request: HttpRequest, app: web::Data<App>, query: web::Query<DovecotQuery>, body: web::Bytes) -> HttpResponse {
+/// `POST /gate/v1/mail/dovecot`. The body is read for whoever has shown the key.
+pub async fn answer_dovecot(
+    request: HttpRequest,
+    app: web::Data<App>,
+    query: web::Query<DovecotQuery>,
+    payload: web::Payload,
+) -> HttpResponse {
     let Some(key) = bearer_token(&request) else { return HttpResponse::Unauthorized().finish() };
+    let app = app.into_inner();
+    match app.is_key_of_dovecot(&key).await {
+        Ok(true) => {}
+        Ok(false) => return refuse(app.now()),
+        Err(error) => return fail(&error),
+    }
+    let body = match web::Bytes::from_request(&request, &mut payload.into_inner()).await {
+        Ok(body) => body,
+        Err(error) => return error.error_response(),
+    };
     let Ok(login) = serde_json::from_slice::<Login>(&body) else { return unreadable() };
     let Some(password_hash) = bytes_of(&login.pwhash) else { return unreadable() };
     let known = MailLogin { password_hash, address: login.remote.chars().filter(|c| !c.is_control()).take(64).collect() };
-    let app = app.into_inner();
     let answer = match query.command.as_str() {
         "allow" => app.may_read_mail(key, known).await,
         "report" => app.note_mail_login(key, known, login.success).await.map(|()| MailVerdict::Proceed),
@@ -49,16 +73,27 @@ pub async fn answer_dovecot(request: HttpRequest, app: web::Data<App>, query: we
     match answer {
         Ok(MailVerdict::Proceed) => HttpResponse::Ok().json(json!({ "status": 0, "msg": "" })),
         Ok(MailVerdict::Refuse(text)) => HttpResponse::Ok().json(json!({ "status": -1, "msg": text })),
-        Err(Error::Denied(why)) => {
-            tracing::warn!(why, "a mail server was refused");
-            HttpResponse::Unauthorized().finish()
-        }
-        Err(Error::Unavailable(..)) => HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish(),
-        Err(error) => {
-            tracing::error!(cause = chain(&error), "a mail server's question could not be answered");
-            HttpResponse::InternalServerError().finish()
-        }
+        // The key was exchanged in this very moment.
+        Err(Error::Denied(_)) => refuse(app.now()),
+        Err(error) => fail(&error),
     }
+}
+
+fn refuse(now: Timestamp) -> HttpResponse {
+    let (now, last) = (now.millis(), REFUSED_AT.load(Ordering::Relaxed));
+    if now.saturating_sub(last) >= QUIET_MILLIS {
+        REFUSED_AT.store(now, Ordering::Relaxed);
+        tracing::warn!("a mail server was refused: the key is not the one that was made for Dovecot");
+    }
+    HttpResponse::Unauthorized().finish()
+}
+
+fn fail(error: &Error) -> HttpResponse {
+    if let Error::Unavailable(..) = error {
+        return HttpResponse::ServiceUnavailable().insert_header(("retry-after", "2")).finish();
+    }
+    tracing::error!(cause = chain(error), "a mail server's question could not be answered");
+    HttpResponse::InternalServerError().finish()
 }
 
 fn unreadable() -> HttpResponse {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, check_in::end_enrollment, comply, enroll::proved, secrets, secrets::Secret, settings, settings::Settings};
+use super::{
+    App, Error, Result, check_in::end_enrollment, comply, enroll::proved, retire::has_something_to_end, secrets, secrets::Secret, settings,
+    settings::Settings,
+};
 use crate::{
     domain::{
         audit::{Actor, ActorKind},
@@ -200,11 +203,16 @@ impl App {
         self.retire(actor, device).await.map(drop)
     }
 
-    /// Lets every device of one's own go; gives how many those were.
+    /// Lets every device of one's own go; gives how many those were. Where there is none, nothing is recorded: the form can be sent
+    /// over and over again, and each time would be a line of the audit log.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn remove_own_devices(self: &Arc<Self>, user: &User) -> Result<usize> {
+        let owner = user.id;
+        if !self.read(move |conn| has_something_to_end(conn, owner)).await? {
+            return Ok(0);
+        }
         self.revoke_enrollments(own(user), user.id, true).await
     }
 }

@@ -136,7 +136,7 @@ impl App {
         .await
     }
 
-    /// Records what a person did with a link, in the browser that they enrolled.
+    /// Records what a person did with a link, in the browser that they enrolled; the same within a minute once.
     ///
     /// # Errors
     /// Those of the database.

@@ -13,7 +13,12 @@ use super::{
     settings,
 };
 use crate::{
-    domain::{audit::Actor, id::SavedReportId, schedule::Every, user::normalize_address},
+    domain::{
+        audit::Actor,
+        id::SavedReportId,
+        schedule::Every,
+        user::{UserState, normalize_address},
+    },
     mail::message::{Line, Number, Template},
     store::{
         Tx,
@@ -21,7 +26,7 @@ use crate::{
         devices::{self, Filter},
         page::PageRequest,
         saved_reports::{self, SavedReport},
-        users,
+        users::{self, User},
     },
 };
 
@@ -128,13 +133,18 @@ impl App {
             link: format!("{}/console/report?{}", self.public_url, wanted.address()),
         };
         for recipient in report.recipients()? {
-            // Whoever has lost the role gets no more of them.
-            let Some(user) = users::find_by_email(tx, &recipient)?.filter(|user| user.role.is_some()) else { continue };
+            // Whoever has lost the role, or takes part no more, gets no more of them.
+            let Some(user) = users::find_by_email(tx, &recipient)?.filter(may_get) else { continue };
             let expires_at = Some(now.plus_days(7));
             outbox::enqueue(tx, self, outbox::NewMail { user: Some(user.id), recipient, template: template.clone(), expires_at })?;
         }
         Ok(())
     }
+}
+
+/// Whether somebody may get reports.
+const fn may_get(user: &User) -> bool {
+    user.role.is_some() && matches!(user.state, UserState::Active)
 }
 
 fn checked_recipients(tx: &mut Tx<'_>, wanted: &WantedReport) -> Result<Vec<String>> {
@@ -147,8 +157,7 @@ fn checked_recipients(tx: &mut Tx<'_>, wanted: &WantedReport) -> Result<Vec<Stri
     let mut recipients = Vec::new();
     for address in &wanted.recipients {
         let address = normalize_address(address).map_err(|why| Error::invalid("recipients", why))?;
-        let user = users::find_by_email(tx, &address)?.filter(|user| user.role.is_some());
-        if user.is_none() {
+        if !users::find_by_email(tx, &address)?.is_some_and(|user| may_get(&user)) {
             return Err(Error::invalid("recipients", format!("must be people with a role; {address} is none of them")));
         }
         recipients.push(address);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, secrets, secrets::Secret};
+use super::{App, Error, Result, mail_access, secrets, secrets::Secret};
 use crate::{
     domain::{
         audit::{Actor, ActorKind},
@@ -119,11 +119,24 @@ impl App {
         Ok(found.map(|token| (Actor { kind: ActorKind::Token, name: token.name }, token.role)))
     }
 
+    /// Whether this is the key that was made for Dovecot.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn is_key_of_dovecot(&self, key: &str) -> Result<bool> {
+        let key = key.to_owned();
+        self.read(move |conn| mail_access::is_dovecot(conn, &key)).await
+    }
+
     /// Takes back every token of this name.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn revoke_tokens(&self, actor: Actor, name: String) -> Result<usize> {
+        // No token is called so, and PostgreSQL does not even take the question where there is a NUL in it.
+        if name.chars().any(char::is_control) {
+            return Err(Error::NotFound("token"));
+        }
         let now = self.now();
         self.write(move |tx| {
             let count = tokens::revoke(tx, &name, now)?;

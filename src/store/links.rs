@@ -13,6 +13,9 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// Seconds within which the same thing is noted once: a link that is opened in a loop would fill the table.
+const SAME_SECONDS: i64 = 60;
+
 /// One link.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = protected_links, treat_none_as_default_value = false)]
@@ -119,11 +122,19 @@ pub fn withdraw(tx: &mut Tx<'_>, id: LinkId, now: Timestamp) -> Result<bool, Err
     Ok(diesel::update(open).set(protected_links::withdrawn_at.eq(now)).execute(&mut **tx)? == 1)
 }
 
-/// Writes down what a person did.
+/// Writes down what a person did, unless they did the same with the same link in the same browser a moment ago.
 ///
 /// # Errors
 /// Those of the database.
 pub fn note(tx: &mut Tx<'_>, event: &LinkEvent) -> Result<(), Error> {
+    let same = link_events::table
+        .filter(link_events::link_id.eq(event.link_id).and(link_events::user_id.eq(event.user_id)))
+        .filter(link_events::device_id.eq(event.device_id).and(link_events::kind.eq(event.kind)))
+        .filter(link_events::at.gt(event.at.plus_seconds(-SAME_SECONDS)));
+    let is_noted: bool = diesel::select(diesel::dsl::exists(same)).get_result(&mut **tx)?;
+    if is_noted {
+        return Ok(());
+    }
     diesel::insert_into(link_events::table).values(event).execute(&mut **tx)?;
     Ok(())
 }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    csv,
     error::{ApiError, Problem},
     paging,
-    reports::csv_field,
 };
 use crate::{
     domain::{
@@ -274,11 +274,7 @@ pub fn csv_report(app: std::sync::Arc<App>, filter: EventFilter) -> HttpResponse
             Ok(Some((web::Bytes::from(text), last.map(Some))))
         }
     });
-    HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header(("content-disposition", "attachment; filename=\"links.csv\""))
-        .insert_header(("cache-control", "no-store"))
-        .streaming(rows)
+    csv::answer("links.csv", rows)
 }
 
 fn csv_line(line: &LinkEventView) -> String {
@@ -291,5 +287,5 @@ fn csv_line(line: &LinkEventView) -> String {
         line.target.clone(),
         line.recipient.clone().unwrap_or_default(),
     ];
-    fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(",") + "\r\n"
+    csv::line(&fields)
 }

@@ -44,7 +44,7 @@ pub struct MailKeysView {
 /// Gives the settings of mail access, and how it fares.
 #[utoipa::path(get, path = "/api/v1/mail-access", responses((status = 200, body = MailAccessState)), tag = "settings", security(("token" = [])))]
 pub async fn get_mail_access(caller: Caller, app: web::Data<App>) -> Result<web::Json<MailAccessState>, ApiError> {
-    caller.must(Permission::Read)?;
+    caller.must(Permission::ManageSettings)?;
     Ok(web::Json(app.mail_access().await?))
 }
 

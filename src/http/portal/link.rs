@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     enter::go_on,
+    limit::Limiter,
     problem::Problem,
     visitor::{Visitor, see},
 };
 use crate::{
     domain::link::{LinkEventKind, is_inside},
+    http::client::client_address,
     service::{browser::IdentifiedBrowser, links::Standing},
     store::links::Link,
 };
@@ -57,16 +59,18 @@ pub struct LinkQuery {
 pub async fn get_link(
     visitor: Visitor,
     request: HttpRequest,
+    limiter: web::Data<Limiter>,
     token: web::Path<String>,
     query: web::Query<LinkQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let link = good(&visitor, &token).await?;
+    let link = good(&visitor, &request, &limiter, &token).await?;
     let settings = visitor.app.settings().await?;
+    let is_ours = is_ours(&link, &settings.browser_enrollment_domains);
     if !settings.browser_enrollment_enabled {
-        return Ok(if is_ours(&visitor, &link).await? { leave(&link) } else { show(&visitor, &token, &link, Purpose::Target) });
+        return Ok(if is_ours { leave(&link) } else { show(&visitor, &token, &link, Purpose::Target) });
     }
     let Some(browser) = &visitor.enrolled else { return Ok(ask_who(&token)) };
-    let leads_on = !settings.browser_enrollment_awareness && is_ours(&visitor, &link).await?;
+    let leads_on = !settings.browser_enrollment_awareness && is_ours;
     if !query.enrolled.is_empty() {
         let here = format!("/l/{token}");
         return Ok(if leads_on { go_on(&visitor, &host_of(&link).unwrap_or_default(), here) } else { see(&here) });
@@ -79,8 +83,13 @@ pub async fn get_link(
 }
 
 /// `GET /l/{token}/go`: to the target, after it was shown.
-pub async fn get_go(visitor: Visitor, request: HttpRequest, token: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let link = good(&visitor, &token).await?;
+pub async fn get_go(
+    visitor: Visitor,
+    request: HttpRequest,
+    limiter: web::Data<Limiter>,
+    token: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let link = good(&visitor, &request, &limiter, &token).await?;
     let settings = visitor.app.settings().await?;
     if !settings.browser_enrollment_enabled {
         return Ok(leave(&link));
@@ -93,8 +102,14 @@ pub async fn get_go(visitor: Visitor, request: HttpRequest, token: web::Path<Str
 }
 
 /// `POST /l/{token}`: records whether the person thinks that the target is safe.
-pub async fn post_answer(visitor: Visitor, token: web::Path<String>, form: web::Form<AnswerForm>) -> Result<HttpResponse, Problem> {
-    let link = good(&visitor, &token).await?;
+pub async fn post_answer(
+    visitor: Visitor,
+    request: HttpRequest,
+    limiter: web::Data<Limiter>,
+    token: web::Path<String>,
+    form: web::Form<AnswerForm>,
+) -> Result<HttpResponse, Problem> {
+    let link = good(&visitor, &request, &limiter, &token).await?;
     let Some(browser) = &visitor.enrolled else { return Ok(ask_who(&token)) };
     let kind = match form.answer.as_str() {
         "safe" => LinkEventKind::LooksSafe,
@@ -105,7 +120,8 @@ pub async fn post_answer(visitor: Visitor, token: web::Path<String>, form: web::
     Ok(show(&visitor, &token, &link, Purpose::Thanks(kind)))
 }
 
-async fn good(visitor: &Visitor, token: &str) -> Result<Link, Problem> {
+async fn good(visitor: &Visitor, request: &HttpRequest, limiter: &Limiter, token: &str) -> Result<Link, Problem> {
+    limiter.admit(client_address(request), visitor.app.now()).map_err(Problem::too_many)?;
     match visitor.app.link_of(token).await? {
         Standing::Good(link) => Ok(*link),
         Standing::Unknown => Err(Problem::of_status(StatusCode::NOT_FOUND)),
@@ -117,9 +133,8 @@ async fn good(visitor: &Visitor, token: &str) -> Result<Link, Problem> {
 }
 
 /// Whether the target belongs to the organization, so that nobody has to be shown where they go.
-async fn is_ours(visitor: &Visitor, link: &Link) -> Result<bool, Problem> {
-    let domains = visitor.app.settings().await?.browser_enrollment_domains;
-    Ok(host_of(link).is_some_and(|host| is_inside(&host, &domains)))
+fn is_ours(link: &Link, domains: &[String]) -> bool {
+    host_of(link).is_some_and(|host| is_inside(&host, domains))
 }
 
 fn host_of(link: &Link) -> Option<String> {

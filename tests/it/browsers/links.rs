@@ -18,6 +18,7 @@ every_backend!(
     the_awareness_question_is_asked_and_the_answer_recorded,
     a_scanner_records_nothing_and_without_enrollment_nobody_is_asked,
     the_console_makes_withdraws_and_reports,
+    the_same_click_within_a_minute_is_recorded_once,
 );
 
 /// Makes a link; gives its identifier and the path of its address.
@@ -229,4 +230,23 @@ async fn the_console_makes_withdraws_and_reports(db: Database) {
     let asked = clerk.open(&withdraw).await.says("leads nowhere from then on");
     clerk.submit(&asked, &withdraw, &[]).await.says("The link was withdrawn").expect(200);
     assert_eq!(get(&app, &address, "").await.0, StatusCode::GONE);
+}
+
+// B3
+async fn the_same_click_within_a_minute_is_recorded_once(db: Database) {
+    let app = TestApp::start(db).await;
+    app.admin().create_user(ADA).await;
+    let (id, path) = link(&app, &json!({ "target": "https://shop.example.net/basket" })).await;
+    let (other, elsewhere) = link(&app, &json!({ "target": "https://shop.example.net/offers" })).await;
+    let (first, second) = (cookie_of(&app).await, cookie_of(&app).await);
+    for path in [&path, &path, &elsewhere, &path] {
+        assert_eq!(get(&app, &format!("{path}/go"), &first).await.0, StatusCode::SEE_OTHER);
+    }
+    let count = async |id: &str| lines(&app, &format!("link={id}")).await.len();
+    assert_eq!((count(&id).await, count(&other).await), (1, 1));
+    get(&app, &format!("{path}/go"), &second).await;
+    assert_eq!(count(&id).await, 2, "another browser is another click");
+    app.clock.advance_seconds(61);
+    get(&app, &format!("{path}/go"), &first).await;
+    assert_eq!(count(&id).await, 3);
 }

@@ -1,5 +1,5 @@
-//! Browsers that are enrolled: by a code, known by a cookie, limited, revoked. The rows of the sources stand in the names' comments;
-//! `docs/browsers.md` lists them.
+//! Browsers that are enrolled: by a code, known by a cookie, limited, revoked. The comments above the tests name rows, which
+//! `docs/browsers.md` lists.
 
 mod cookie;
 mod enroll;

@@ -1,6 +1,6 @@
 //! The end of enrollments: by an administrator, by a program, by the person (A9, A10, B11, B12).
 
-use enlist::domain::user::Role;
+use enlist::{domain::user::Role, store::users};
 use serde_json::json;
 
 use super::{ADA, CHROME, FIREFOX, browsers, enroll, states, surfer};
@@ -16,6 +16,7 @@ every_backend!(
     an_administrator_goes_by_domain_and_user_and_revokes_in_two_steps,
     a_program_revokes_only_with_confirmation,
     a_person_removes_one_or_all_of_their_own_and_nobody_elses,
+    removing_all_devices_where_there_is_none_records_nothing,
 );
 
 // A9, A10, B11, B12
@@ -95,4 +96,19 @@ async fn a_person_removes_one_or_all_of_their_own_and_nobody_elses(db: Database)
     let lines = admin.get("/audit?action=device.retire&limit=10").await.expect(200);
     assert!(lines["items"].as_array().unwrap().iter().all(|line| line["actor_name"] == ADA), "{lines}");
     app.work().await;
+}
+
+// B12
+async fn removing_all_devices_where_there_is_none_records_nothing(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    admin.create_user(ADA).await;
+    enroll(&app, &surfer(&app, CHROME, ADA)).await;
+    let ada = app.app.read(|conn| users::find_by_email(conn, ADA)).await.unwrap().unwrap();
+    for revoked in [1, 0, 0] {
+        assert_eq!(app.app.remove_own_devices(&ada).await.unwrap(), revoked);
+        app.work().await;
+    }
+    let lines = admin.get("/audit?action=user.revoke_enrollments&limit=10").await.expect(200);
+    assert_eq!(lines["items"].as_array().unwrap().len(), 1, "{lines}");
 }

@@ -10,6 +10,16 @@ use crate::harness::actors::id;
 /// How soon a session must have ended.
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 
+/// Reads the first mail with curl, which speaks IMAP by itself; gives the mail, or what was said on the way to a refusal.
+async fn read_by_curl(port: u16, user: &str, password: &str) -> Result<String, String> {
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["--silent", "--show-error", "--verbose", "--insecure", "--max-time", "20", "--user", &format!("{user}:{password}")]);
+    curl.arg(format!("imaps://localhost:{port}/INBOX;MAILINDEX=1"));
+    let output = tokio::task::spawn_blocking(move || curl.output().unwrap()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mail_opens_and_closes_with_the_compliance_of_the_device() {
     let stage = Stage::start(&[]).await;
@@ -18,6 +28,8 @@ async fn mail_opens_and_closes_with_the_compliance_of_the_device() {
     assert_eq!((account.user_name.as_str(), account.host.as_str(), account.port), (ADA, "localhost", Some(stage.dovecot.port())));
     let mut session = stage.dovecot.sign_in(&account.user_name, &account.password).await.unwrap();
     assert!(session.first_mail().contains("Buy low."));
+    let port = stage.dovecot.port();
+    assert!(read_by_curl(port, &account.user_name, &account.password).await.unwrap().contains("Buy low."));
 
     // Whoever has no managed account is refused, whatever password they know.
     for (user, password) in [(ADA, "Ada's own password"), ("eve@example.org", account.password.as_str())] {
@@ -39,6 +51,8 @@ async fn mail_opens_and_closes_with_the_compliance_of_the_device() {
     let refusal = stage.dovecot.sign_in(&account.user_name, &account.password).await.err().unwrap();
     assert!(refusal.contains("[ALERT] Mail is closed to this device. No passcode is set on the device."), "{refusal}");
     assert!(refusal.contains("Set a passcode in Settings"), "{refusal}");
+    let said = read_by_curl(port, &account.user_name, &account.password).await.unwrap_err();
+    assert!(said.contains("Mail is closed to this device. No passcode is set on the device."), "{said}");
 
     phone.device_mut().set_passcode(Passcode::Strong);
     stage.check_again(&mut phone).await;
