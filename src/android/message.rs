@@ -1,4 +1,4 @@
-//! The documents of the agent's protocol: what an agent says of its device, and what it is told. `docs/android.md` describes how
+//! The documents of the agent's protocol: what an agent says of its device, and what it is told. `docs/android-agent.md` describes how
 //! they follow each other.
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{backend::Backend, passcode::PasscodePolicy, policy::Rules},
+    domain::{backend::Backend, hex::hex, passcode::PasscodePolicy, policy::Rules},
     words,
 };
 
@@ -176,12 +176,7 @@ fn complexity(passcode: &PasscodePolicy) -> Complexity {
 
 /// Sixteen hexadecimal digits that stand for a content.
 fn version(content: &str) -> String {
-    use std::fmt::Write as _;
-    sha256(content.as_bytes()).iter().take(8).fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(sha256(content.as_bytes()).split_at(8).0)
 }
 
 #[cfg(test)]

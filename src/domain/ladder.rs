@@ -42,17 +42,34 @@ impl Ladder {
     }
 }
 
+/// Days between two mails that say the same, however often a device obeys in between: whoever holds it can break and mend a rule as
+/// often as they like.
+const LEAST_DAYS: i64 = 1;
+
 /// How far a device has come since it began to break its policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Climbed {
     /// Since when it has been breaking it.
     pub since: Timestamp,
-    /// When the person was last told.
+    /// When the person was last told, also of what they have mended since.
     pub mailed_at: Option<Timestamp>,
     /// The reasons for which the person was told that access is lost; each is told once.
     pub blocked_for: Vec<String>,
     /// When an administrator was asked to let it go.
     pub proposed_at: Option<Timestamp>,
+}
+
+impl Climbed {
+    /// The device breaks its policy anew, having obeyed meanwhile: it begins at the bottom, and what the person was told is remembered.
+    #[must_use]
+    pub fn anew(self, now: Timestamp) -> Self {
+        Self { since: now, proposed_at: None, ..self }
+    }
+
+    /// When the person was last told of something else than the present violations.
+    fn told_before(&self) -> Option<Timestamp> {
+        self.mailed_at.filter(|mailed| *mailed < self.since)
+    }
 }
 
 /// What is to be done now.
@@ -82,7 +99,7 @@ pub struct Climb {
 /// Finds the next steps.
 ///
 /// * `verdict`, `access`: what was just concluded about the device.
-/// * `before`: how far it had come, none where it obeyed.
+/// * `before`: how far it had come, none where the person was never told anything; see [`Climbed::anew`].
 #[must_use]
 pub fn climb(ladder: &Ladder, verdict: &Verdict, access: Decision, before: Option<&Climbed>, now: Timestamp) -> Climb {
     let broken: Vec<&str> = verdict.reasons.iter().map(|reason| reason.code.as_str()).filter(|code| is_broken(code)).collect();
@@ -96,7 +113,7 @@ pub fn climb(ladder: &Ladder, verdict: &Verdict, access: Decision, before: Optio
         if access == Decision::Allow {
             tell(ladder, &mut climbed, &mut rungs, &mut next, now);
         } else {
-            tell_blocked(&broken, &mut climbed, &mut rungs, now);
+            tell_blocked(&broken, &mut climbed, &mut rungs, &mut next, now);
         }
     }
     if let Some(days) = ladder.retire_after_days.filter(|_| verdict.status == Status::Noncompliant && climbed.proposed_at.is_none()) {
@@ -113,8 +130,13 @@ pub fn climb(ladder: &Ladder, verdict: &Verdict, access: Decision, before: Optio
 
 fn tell(ladder: &Ladder, climbed: &mut Climbed, rungs: &mut Vec<Rung>, next: &mut Vec<Timestamp>, now: Timestamp) {
     let again_at = |mailed: Timestamp| mailed.plus_days(ladder.remind_every_days.into());
+    if let Some(soonest) = climbed.told_before().map(|mailed| mailed.plus_days(LEAST_DAYS)).filter(|soonest| now < *soonest) {
+        next.push(soonest);
+        return;
+    }
     match climbed.mailed_at {
         None => rungs.push(Rung::Warn),
+        Some(_) if climbed.told_before().is_some() => rungs.push(Rung::Warn),
         Some(mailed) if ladder.remind_every_days > 0 && now >= again_at(mailed) => rungs.push(Rung::Remind),
         Some(_) => {}
     }
@@ -126,8 +148,15 @@ fn tell(ladder: &Ladder, climbed: &mut Climbed, rungs: &mut Vec<Rung>, next: &mu
     }
 }
 
-/// Each reason is told once, however often the device is judged.
-fn tell_blocked(broken: &[&str], climbed: &mut Climbed, rungs: &mut Vec<Rung>, now: Timestamp) {
+/// Each reason is told once, however often the device is judged. One that was mended and is there again is told anew, after a while.
+fn tell_blocked(broken: &[&str], climbed: &mut Climbed, rungs: &mut Vec<Rung>, next: &mut Vec<Timestamp>, now: Timestamp) {
+    if let Some(soonest) = climbed.told_before().map(|mailed| mailed.plus_days(LEAST_DAYS)) {
+        if now >= soonest {
+            climbed.blocked_for.clear();
+        } else {
+            next.push(soonest);
+        }
+    }
     let untold: Vec<String> =
         broken.iter().filter(|code| !climbed.blocked_for.iter().any(|told| told == *code)).map(|code| (*code).to_owned()).collect();
     if !untold.is_empty() {
@@ -174,6 +203,41 @@ mod tests {
         let first = climb(&Ladder::default(), &grace, Decision::Allow, None, NOW);
         let mended = climb(&Ladder::default(), &verdict(Status::Compliant, &[]), Decision::Allow, first.climbed.as_ref(), NOW);
         assert_eq!(mended, Climb::default());
+    }
+
+    #[test]
+    fn whoever_breaks_and_mends_a_rule_again_and_again_gets_one_mail_a_day() {
+        let grace = verdict(Status::InGrace, &["passcode_missing"]);
+        let lost = verdict(Status::Noncompliant, &["passcode_missing"]);
+        for (verdict, access, rung) in [(&grace, Decision::Allow, Rung::Warn), (&lost, Decision::Block, Rung::TellBlocked)] {
+            let mut known = climb(&Ladder::default(), verdict, access, None, NOW).climbed;
+            for minutes in 1..100 {
+                let now = NOW.plus_seconds(minutes * 60);
+                let again = climb(&Ladder::default(), verdict, access, known.map(|before| before.anew(now)).as_ref(), now);
+                assert_eq!((again.rungs.len(), again.next_at), (0, Some(NOW.plus_days(1))), "{rung:?}");
+                known = again.climbed;
+            }
+            let due = climb(&Ladder::default(), verdict, access, known.as_ref(), NOW.plus_days(1));
+            assert_eq!(due.rungs, [rung]);
+            let told = climb(&Ladder::default(), verdict, access, due.climbed.as_ref(), NOW.plus_days(2));
+            assert_eq!(told.rungs, [], "{rung:?}");
+        }
+        // What is wrong for another reason is told at once.
+        let told = climb(&Ladder::default(), &lost, Decision::Block, None, NOW).climbed.unwrap().anew(NOW.plus_seconds(60));
+        let other = verdict(Status::Noncompliant, &["os_outdated"]);
+        assert_eq!(climb(&Ladder::default(), &other, Decision::Block, Some(&told), NOW.plus_seconds(60)).rungs, [Rung::TellBlocked]);
+    }
+
+    #[test]
+    fn the_days_until_a_device_is_proposed_to_be_let_go_begin_with_each_violation() {
+        let lost = verdict(Status::Noncompliant, &["silent"]);
+        let ladder = Ladder { notify_user: false, retire_after_days: Some(30), ..Ladder::default() };
+        let first = climb(&ladder, &lost, Decision::Block, None, NOW);
+        let due = climb(&ladder, &lost, Decision::Block, first.climbed.as_ref(), NOW.plus_days(30));
+        let anew = due.climbed.unwrap().anew(NOW.plus_days(40));
+        let again = climb(&ladder, &lost, Decision::Block, Some(&anew), NOW.plus_days(40));
+        assert_eq!((again.rungs.len(), again.next_at), (0, Some(NOW.plus_days(70))));
+        assert_eq!(climb(&ladder, &lost, Decision::Block, again.climbed.as_ref(), NOW.plus_days(70)).rungs, [Rung::ProposeRetirement]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::service::android::launcher_package::LONGEST;
 pub const BODIES: &[(&str, usize)] = &[
     ("/mdm/checkin", 4 * 1024 * 1024),
     ("/mdm/connect", 4 * 1024 * 1024),
+    ("/android/hw/", 256 * 1024),
     ("/android/", 64 * 1024),
     ("/scep", 256 * 1024),
     ("/pki/ocsp", 4 * 1024),
@@ -14,7 +15,6 @@ pub const BODIES: &[(&str, usize)] = &[
     ("/api/v1/users/import", 4 * 1024 * 1024),
     ("/api/v1/android/launcher", LONGEST),
     ("/api/", 256 * 1024),
-    ("/android/hw/", 256 * 1024),
     // The list itself, and what a form puts around it.
     ("/console/users/import", 2 * 1024 * 1024 + 64 * 1024),
     ("/console/android/launcher/upload", LONGEST + 64 * 1024),
@@ -35,4 +35,20 @@ pub const BODY_RATE: u64 = 1024;
 #[must_use]
 pub fn body_limit(path: &str) -> usize {
     BODIES.iter().find(|(start, _)| path.starts_with(start)).map_or(0, |(_, limit)| *limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_hidden_by_one_before_it() {
+        for (index, (start, limit)) in BODIES.iter().enumerate() {
+            let hiding = BODIES[..index].iter().find(|(earlier, _)| start.starts_with(earlier));
+            assert_eq!(hiding, None, "{start}");
+            assert_eq!(body_limit(start), *limit);
+        }
+        assert_eq!(body_limit("/android/hw/rest/public/sync/info"), 256 * 1024);
+        assert_eq!(body_limit("/android/v1/posture"), 64 * 1024);
+    }
 }

@@ -282,13 +282,18 @@ impl App {
     }
 
     /// The device is no longer managed: it was wiped if that was ordered and carried out, and is retired otherwise.
+    ///
+    /// A wipe that was ordered and not carried out is not forgotten because the device goes: whoever holds a stolen phone would only
+    /// have to enroll it, leave, and enroll it once more. An administrator who lets the device go has made it retired before.
     pub(super) fn close_device(&self, tx: &mut Tx<'_>, id: DeviceId, is_wiped: bool, cause: &str) -> Result<()> {
         let now = self.now();
         let mut device = devices::find_for_update(tx, id)?.ok_or(Error::NotFound("device"))?;
-        let (state, kind, text) = if is_wiped && device.state == EnrollmentState::WipePending {
-            (EnrollmentState::Wiped, "wiped", "The wipe was carried out.")
-        } else {
-            (EnrollmentState::Retired, "retired", "The device is no longer managed.")
+        let (state, kind, text) = match (device.state, is_wiped) {
+            (EnrollmentState::WipePending, true) => (EnrollmentState::Wiped, "wiped", "The wipe was carried out."),
+            (EnrollmentState::WipePending, false) => {
+                (EnrollmentState::WipePending, "wipe_overtaken", "The device left before the wipe was carried out. It stays blocked.")
+            }
+            _ => (EnrollmentState::Retired, "retired", "The device is no longer managed."),
         };
         device.state = state;
         device.refresh_at = None;

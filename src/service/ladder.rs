@@ -10,7 +10,7 @@ use crate::{
         audit::Actor,
         backend::Backend,
         command::{Command, CommandState, Purpose},
-        compliance::{Verdict, is_broken},
+        compliance::{Status, Verdict, is_broken},
         device::EnrollmentState,
         ladder::{Climbed, Rung, climb},
         policy::Rules,
@@ -37,7 +37,10 @@ impl App {
             return Ok(None);
         }
         let device = known.device.id;
-        let before = ladders::find(tx, device)?;
+        // The same question as in the ladder itself, asked about the verdict before.
+        let was_climbing = was_breaking && matches!(known.device.compliance, Status::InGrace | Status::Noncompliant);
+        let kept = ladders::find(tx, device)?;
+        let before = kept.clone().map(|before| if was_climbing { before } else { before.anew(self.now()) });
         let usual = Rules::default();
         let rules = known.policy.as_ref().map_or(&usual, |policy| &policy.rules);
         let climb = climb(&rules.ladder, verdict, access, before.as_ref(), self.now());
@@ -49,22 +52,29 @@ impl App {
             }
         }
         match &climb.climbed {
-            Some(climbed) if before.as_ref() != Some(climbed) => ladders::upsert(tx, device, climbed)?,
+            Some(climbed) if kept.as_ref() != Some(climbed) => ladders::upsert(tx, device, climbed)?,
             Some(_) => {}
-            None => self.step_down(tx, known, before.as_ref())?,
+            None => self.step_down(tx, known, kept)?,
         }
         Ok(climb.next_at)
     }
 
-    /// The device obeys again, or is under way out: what was proposed because of its violations is no longer.
-    fn step_down(&self, tx: &mut Tx<'_>, known: &Known, before: Option<&Climbed>) -> Result<()> {
+    /// The device obeys again, or is under way out: what was proposed because of its violations is no longer. What the person was
+    /// told is remembered, so that they are not told the same each time that the device breaks a rule and mends it.
+    fn step_down(&self, tx: &mut Tx<'_>, known: &Known, before: Option<Climbed>) -> Result<()> {
         let Some(before) = before else { return Ok(()) };
         if before.proposed_at.is_some()
             && let Some(enrollment) = &known.enrollment
         {
             held::withdraw(tx, enrollment.id, &[Purpose::Retire], "the device obeys its policy again", self.now())?;
         }
-        Ok(ladders::delete(tx, known.device.id)?)
+        if before.mailed_at.is_none() {
+            return Ok(ladders::delete(tx, known.device.id)?);
+        }
+        if before.proposed_at.is_none() {
+            return Ok(());
+        }
+        Ok(ladders::upsert(tx, known.device.id, &Climbed { proposed_at: None, ..before })?)
     }
 
     fn tell_person(&self, tx: &mut Tx<'_>, known: &Known, verdict: &Verdict, is_blocked: bool) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::{
         id::{DeviceId, UserId},
     },
     store::{
-        Tx,
+        Conn, Tx,
         audit::{self, Entry},
         commands::{self, Conclusion, QueuedCommand},
         devices, enrollments, timeline, users,
@@ -106,4 +106,18 @@ impl App {
         })
         .await
     }
+}
+
+/// Whether a user has anything that [`App::revoke_enrollments`] would end.
+pub(super) fn has_something_to_end(conn: &mut Conn, user: UserId) -> Result<bool> {
+    if enrollments::of_user(conn, user)?.iter().any(|enrollment| enrollment.state != enrollments::Stage::Enrolled) {
+        return Ok(true);
+    }
+    for device in devices::of_user(conn, user)? {
+        let enrollment = device.enrollment_id.map(|id| enrollments::find(conn, id)).transpose()?.flatten();
+        if may_retire(conn, &device, enrollment.as_ref())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -194,6 +194,28 @@ pub fn revoke_of_enrollment(
     Ok(query.execute(&mut **tx)?)
 }
 
+/// Revokes the certificates of an enrollment that nobody has used, because others take their place: all but the one that the
+/// enrollment is pinned to and the one that asks; gives how many.
+///
+/// # Errors
+/// Those of the database.
+pub fn revoke_unused(tx: &mut Tx<'_>, enrollment: EnrollmentId, [pinned, asking]: [&[u8]; 2], now: Timestamp) -> Result<usize, Error> {
+    let others = certificates::fingerprint.ne(pinned.to_vec()).and(certificates::fingerprint.ne(asking.to_vec()));
+    let unused = certificates::enrollment_id.eq(enrollment).and(certificates::revoked_at.is_null()).and(others);
+    Ok(diesel::update(certificates::table.filter(unused))
+        .set((certificates::revoked_at.eq(now), certificates::revocation_reason.eq("superseded")))
+        .execute(&mut **tx)?)
+}
+
+/// How many certificates an enrollment was given since then.
+///
+/// # Errors
+/// Those of the database.
+pub fn issued_since(conn: &mut Conn, enrollment: EnrollmentId, since: Timestamp) -> Result<i64, Error> {
+    let issued = certificates::table.filter(certificates::enrollment_id.eq(enrollment).and(certificates::created_at.ge(since)));
+    Ok(issued.count().get_result(conn)?)
+}
+
 /// A revoked certificate: its serial number, when it was revoked, and why in the words of RFC 5280.
 pub type Revoked = (Vec<u8>, Timestamp, Option<String>);
 

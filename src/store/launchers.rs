@@ -25,7 +25,7 @@ pub struct Launcher {
     pub configured_at: Option<Timestamp>,
     /// The version of the policy in it.
     pub configured_version: Option<String>,
-    /// When a configuration with that version was first fetched.
+    /// From when on lines of the log count for that version; none before the device has shown that it has it.
     pub version_since: Option<Timestamp>,
     /// When the device showed that the last configuration had reached it.
     pub confirmed_at: Option<Timestamp>,
@@ -132,6 +132,15 @@ pub fn update(tx: &mut Tx<'_>, launcher: &Launcher) -> Result<(), Error> {
 /// Those of the database.
 pub fn insert_number(tx: &mut Tx<'_>, number: &Number) -> Result<(), Error> {
     diesel::insert_into(launcher_numbers::table).values(number).execute(&mut **tx)?;
+    Ok(())
+}
+
+/// Takes a number back that no device has used.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete_number(tx: &mut Tx<'_>, number: &Number) -> Result<(), Error> {
+    diesel::delete(launcher_numbers::table.filter(launcher_numbers::hash.eq(number.hash.clone()))).execute(&mut **tx)?;
     Ok(())
 }
 

@@ -5,6 +5,10 @@ use super::bytes::{piece, place_at, u16_at, u32_at};
 
 /// Longest manifest, in bytes.
 pub(super) const LONGEST: usize = 4 * 1024 * 1024;
+/// Most attributes of the first element; manifests have about ten.
+const MOST_ATTRIBUTES: usize = 64;
+/// Longest text that is read, in units of its encoding.
+const LONGEST_TEXT: usize = 1_000;
 
 const DOCUMENT: u16 = 0x0003;
 const STRINGS: u16 = 0x0001;
@@ -55,6 +59,9 @@ fn element(chunk: &[u8], strings: &[u8], resources: &[u8]) -> Option<Head> {
     let first = own.checked_add(usize::from(u16_at(chunk, own.checked_add(8)?)?))?;
     let size = usize::from(u16_at(chunk, own.checked_add(10)?)?).max(20);
     let count = usize::from(u16_at(chunk, own.checked_add(12)?)?);
+    if count > MOST_ATTRIBUTES {
+        return None;
+    }
     let mut head = Head::default();
     for index in 0..count {
         let attribute = piece(chunk, first.checked_add(size.checked_mul(index)?)?, 20)?;
@@ -66,7 +73,7 @@ fn element(chunk: &[u8], strings: &[u8], resources: &[u8]) -> Option<Head> {
             (Some(VERSION_CODE), _) | (None, Some("versionCode")) => {
                 head.version_code = matches!(kind, DECIMAL | HEXADECIMAL).then_some(value);
             }
-            (Some(VERSION_NAME), _) | (None, Some("versionName")) => head.version_name = text(),
+            (Some(VERSION_NAME), _) | (None, Some("versionName")) if kind == TEXT => head.version_name = Some(text()?),
             (_, Some("package")) => head.package = text()?,
             _ => {}
         }
@@ -74,7 +81,7 @@ fn element(chunk: &[u8], strings: &[u8], resources: &[u8]) -> Option<Head> {
     is_package(&head.package).then_some(head)
 }
 
-/// A text of the pool.
+/// A text of the pool, unless it is longer than any that counts.
 fn string(pool: &[u8], index: usize) -> Option<String> {
     let is_utf8 = u32_at(pool, 16)? & 0x100 != 0;
     if index >= place_at(pool, 8)? {
@@ -86,6 +93,9 @@ fn string(pool: &[u8], index: usize) -> Option<String> {
     if is_utf8 {
         let (_, rest) = length8(text)?;
         let (length, rest) = length8(rest)?;
+        if length > LONGEST_TEXT {
+            return None;
+        }
         return String::from_utf8(rest.get(..length)?.to_vec()).ok();
     }
     let first = u16_at(text, 0)?;
@@ -94,6 +104,9 @@ fn string(pool: &[u8], index: usize) -> Option<String> {
     } else {
         (usize::from(first & 0x7fff).checked_mul(65_536)?.checked_add(usize::from(u16_at(text, 2)?))?, 4)
     };
+    if length > LONGEST_TEXT {
+        return None;
+    }
     let units = piece(text, start, length.checked_mul(2)?)?.chunks_exact(2);
     String::from_utf16(&units.filter_map(|unit| u16_at(unit, 0)).collect::<Vec<u16>>()).ok()
 }

@@ -16,7 +16,12 @@ impl Source for Bytes {
 
 /// A manifest in binary XML, with texts of sixteen bits.
 fn manifest(package: &str) -> Vec<u8> {
-    let texts = ["versionCode", "versionName", "package", "manifest", package, "6.36"];
+    manifest_with(package, "6.36", 0)
+}
+
+/// The same with this version, and with so many attributes more than the three that say something.
+fn manifest_with(package: &str, version: &str, more: u32) -> Vec<u8> {
+    let texts = ["versionCode", "versionName", "package", "manifest", package, version];
     let (mut offsets, mut data) = (Vec::new(), Vec::new());
     for text in texts {
         offsets.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
@@ -34,8 +39,9 @@ fn manifest(package: &str) -> Vec<u8> {
     let pool = [words(&[0x001c_0001, start + u32::try_from(data.len()).unwrap(), count, 0, 0, start, 0]), offsets, data].concat();
     let resources = words(&[0x0008_0180, 16, 0x0101_021b, 0x0101_021c]);
     let attribute = |name: u32, kind: u32, value: u32| words(&[u32::MAX, name, u32::MAX, (kind << 24) | 8, value]);
-    let attributes = [attribute(0, 0x10, 636), attribute(1, 3, 5), attribute(2, 3, 4)].concat();
-    let head = words(&[0x0010_0102, 36 + 60, 1, u32::MAX, u32::MAX, 3, 0x0014_0014, 3, 0]);
+    let idle = attribute(3, 0x10, 0).repeat(more.try_into().unwrap());
+    let attributes = [attribute(0, 0x10, 636), attribute(1, 3, 5), attribute(2, 3, 4), idle].concat();
+    let head = words(&[0x0010_0102, 36 + 20 * (3 + more), 1, u32::MAX, u32::MAX, 3, 0x0014_0014, 3 + more, 0]);
     let element = [head, attributes].concat();
     let length = 8 + pool.len() + resources.len() + element.len();
     [words(&[0x0008_0003, u32::try_from(length).unwrap()]), pool, resources, element].concat()
@@ -84,6 +90,17 @@ fn a_package_without_a_newer_signature_or_with_two_signers_has_no_certificate() 
     for between in [Vec::new(), block(b"certificate", 2), b"something that is no signature, at all".to_vec()] {
         assert_eq!(read_all(archive("AndroidManifest.xml", &content, &between)).unwrap().certificate_sha256, None);
     }
+}
+
+#[test]
+fn a_manifest_with_more_than_any_has_is_refused() {
+    let read_manifest = |version: &str, more: u32| {
+        read_all(archive("AndroidManifest.xml", &manifest_with("com.hmdm.launcher", version, more), &[])).map(|apk| apk.version_name)
+    };
+    assert_eq!(read_manifest("6.36", 61).unwrap().as_deref(), Some("6.36"), "64 attributes");
+    assert!(read_manifest("6.36", 62).is_err(), "65 attributes");
+    assert_eq!(read_manifest(&"6".repeat(1_000), 0).unwrap(), Some("6".repeat(1_000)));
+    assert!(read_manifest(&"6".repeat(1_001), 0).is_err());
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::{
     },
     domain::id::CommandId,
     http::{
-        api::error::{ApiError, Problem, json_error, path_error, query_error},
+        api::error::{ApiError, Problem, json_error, no_such_address, path_error, query_error, resource},
         client::client_certificate,
     },
     service::{
@@ -54,18 +54,6 @@ pub fn configure(config: &mut web::ServiceConfig, with_activation: bool) {
         scope = scope.service(resource("/activate").post(activate));
     }
     config.service(scope.default_service(web::to(no_such_address)));
-}
-
-fn resource(path: &str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(no_such_method))
-}
-
-async fn no_such_address() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NoSuchAddress)
-}
-
-async fn no_such_method() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NoSuchMethod)
 }
 
 /// Whose certificate the request came with.

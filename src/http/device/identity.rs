@@ -4,11 +4,17 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde_json::json;
 
 use crate::{
-    http::client::client_certificate,
-    service::{App, Error, signers::SignerError},
+    http::{api::error::Problem, client::client_certificate},
+    service::{App, Error, android::identity::KnownDevice, signers::SignerError},
 };
 
-/// Says who comes with the certificate; 403 with the reason where it counts no longer.
+/// Whose device a certificate is
+///
+/// For whoever comes with the certificate of a device that is managed here, on the device port: whose it is, and whether it may come
+/// in at this moment.
+#[utoipa::path(get, path = "/android/v1/identity", tag = "android", security(("device_certificate" = [])), responses(
+    (status = 200, body = KnownDevice), (status = 403, body = Problem, description = "the certificate counts no longer, for the reason given"),
+    (status = 503, description = "the database cannot be reached")))]
 pub async fn get_identity(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     let Some(certificate) = client_certificate(&request) else { return refused("this address needs a client certificate") };
     let fingerprint = match app.certificate_of(&certificate) {
@@ -16,7 +22,7 @@ pub async fn get_identity(request: HttpRequest, app: web::Data<App>) -> HttpResp
         Err(SignerError::Foreign) => return refused("the certificate was not issued by this server"),
         Err(_) => return refused("the certificate cannot be read"),
     };
-    match app.identify_certificate(fingerprint).await {
+    match app.into_inner().identify_certificate(fingerprint).await {
         Ok(known) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(known),
         Err(Error::Denied(why)) => refused(&why),
         Err(Error::Ended | Error::NotFound(_)) => refused("the enrollment of this device has ended"),

@@ -38,6 +38,9 @@ use crate::{
 pub const LONGEST_WAIT_SECONDS: u32 = 60;
 /// Seconds between the polls of an agent that does not wait: Android lets apps in the background run about that often.
 const IDLE_SECONDS: u32 = 900;
+/// Most certificates that an agent is given within a day. One that loses answers needs several; whatever was issued is listed among
+/// what was revoked until it would have expired.
+const MOST_A_DAY: i64 = 20;
 /// What the timeline gives as cause.
 const CAUSE: &str = "activation";
 
@@ -146,10 +149,11 @@ impl App {
     }
 
     /// Signs another certificate for an agent that comes with its present one. The new one is pinned at its first use; until then
-    /// the present one stays good.
+    /// the present one stays good. One that was issued before and not used is revoked: there is never more than one that waits.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; [`Error::Denied`] where the certificate is revoked, or its end was too long ago.
+    /// [`Error::Invalid`]; [`Error::Denied`] where the certificate is revoked, or its end was too long ago; [`Error::TooMany`] where
+    /// more were asked for than any agent needs.
     pub async fn renew_agent(self: &Arc<Self>, fingerprint: Fingerprint, csr: String) -> Result<Renewed> {
         let _permit = self.cryptography_permit().await?;
         let key = requested_key(csr).await?;
@@ -166,6 +170,11 @@ impl App {
                 granted(repeat(&again, &key)?, NO_RENEWAL)?
             } else {
                 let subject = granted(renewable(tx, &fingerprint, now)?, NO_RENEWAL)?;
+                if certificates::issued_since(tx, subject.enrollment, now.plus_days(-1))? >= MOST_A_DAY {
+                    return Err(Error::TooMany { why: "too many certificates were asked for today".into(), retry_after_seconds: 3600 });
+                }
+                let pinned = session.pinned.as_deref().unwrap_or(&fingerprint);
+                certificates::revoke_unused(tx, subject.enrollment, [pinned, &fingerprint], now)?;
                 app.issue(tx, &subject, &key, transaction, now)?
             };
             Ok(Renewed { certificate: pem(&X509::from_der(&certificate)?)?, chain: vec![pem(&app.authorities.device_ca.certificate)?] })

@@ -110,7 +110,8 @@ impl App {
     /// enrolled.
     ///
     /// # Errors
-    /// [`Error::Denied`] where the mailbox was not proved, [`Error::Conflict`] where the file is gone.
+    /// [`Error::Denied`] where the mailbox was not proved, or the person may have no other device; [`Error::Conflict`] where the file is
+    /// gone.
     pub async fn take_activation_file(self: &Arc<Self>, visit: VisitId, looks: Looks) -> Result<Vec<u8>> {
         let app = Arc::clone(self);
         self.write(move |tx| {
@@ -120,6 +121,8 @@ impl App {
             users::find_for_update(tx, agreed.user.id)?;
             let enrollment = enrollments::find_for_update(tx, id)?.filter(|enrollment| enrollment.state == Stage::Prepared);
             let enrollment = enrollment.ok_or_else(gone)?;
+            // Of several that were made while there was still room, the first that is downloaded takes it.
+            app.within_device_limit(tx, enrollment.user_id, enrollment.backend.kind(), None)?;
             let sealed = activation_files::take(tx, id, visit, app.now())?.ok_or_else(gone)?;
             let file = app.keys.open(PURPOSE, &sealed)?;
             app.enroll_by_certificate(tx, enrollment, looks)?;

@@ -1,9 +1,11 @@
 //! Whose device a certificate is: for whoever comes with one and wants to know whether it still counts.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::{App, Error, Result, signers::Fingerprint};
+use super::super::{App, Error, Result, comply::Known, signers::Fingerprint};
 use crate::{
     domain::{access::Decision, backend::Backend, compliance::Status, device::EnrollmentState, id::DeviceId, time::Timestamp},
     store::{
@@ -31,12 +33,14 @@ pub struct KnownDevice {
 }
 
 impl App {
-    /// Whose device this certificate is. It is asked of the database each time, so that a revocation counts at once on every server.
+    /// Whose device this certificate is. It is asked of the database each time, so that a revocation counts at once on every server,
+    /// and the verdict is reached anew, so that it is right also where nothing but time has passed since the last one.
     ///
     /// # Errors
     /// [`Error::Denied`] where the certificate counts no longer, [`Error::Ended`] where its enrollment is over.
-    pub async fn identify_certificate(&self, fingerprint: Fingerprint) -> Result<KnownDevice> {
+    pub async fn identify_certificate(self: &Arc<Self>, fingerprint: Fingerprint) -> Result<KnownDevice> {
         let now = self.now();
+        let app = Arc::clone(self);
         let known = self
             .read(move |conn| {
                 let refused = |why: &str| Error::Denied(why.to_owned());
@@ -56,12 +60,14 @@ impl App {
                 let device = device.filter(|device| device.state == EnrollmentState::Enrolled);
                 let device = device.ok_or_else(|| refused("the device is not enrolled"))?;
                 let user = users::find(conn, enrollment.user_id)?.ok_or(Error::NotFound("user"))?;
+                let known = Known::of(conn, &app, device)?;
+                let (verdict, access) = known.conclude(now)?;
                 Ok(KnownDevice {
-                    device: device.id,
+                    device: known.device.id,
                     user: user.email,
                     backend: enrollment.backend,
-                    compliance: device.compliance,
-                    access: device.access,
+                    compliance: verdict.status,
+                    access,
                     certificate_until: certificate.not_after,
                 })
             })

@@ -38,6 +38,8 @@ use crate::{
 
 /// Seals numbers.
 const NUMBER: &str = "launcher number";
+/// Days for which a device that was reset is told so once more: the answer may have been lost.
+const FAREWELL_DAYS: i64 = 7;
 /// The cookie that allows the download.
 pub const COOKIE: &str = "enlist-launcher";
 
@@ -59,19 +61,21 @@ pub(super) struct Speaker {
     pub enrollment: Enrollment,
     /// Where its device stands, once there is one.
     pub state: Option<EnrollmentState>,
-    /// Its full wipe was carried out, as far as the server knows. It is told once more, because the answer may have been lost.
+    /// Its full wipe was carried out a short while ago, as far as the server knows. It is told once more, because the answer may have
+    /// been lost.
     pub is_wiped: bool,
 }
 
 impl Speaker {
     /// Who is meant by a number, whether it is still good or not.
-    pub fn find(conn: &mut Conn, text: &str) -> Result<Option<Self>> {
+    pub fn find(conn: &mut Conn, text: &str, now: Timestamp) -> Result<Option<Self>> {
         if !number::is_shaped(text) {
             return Ok(None);
         }
         let Some((number, launcher, enrollment)) = launchers::by_number(conn, &secrets::hash(text))? else { return Ok(None) };
         let device = enrollment.device_id.map(|id| devices::find(conn, id)).transpose()?.flatten();
         let is_wiped = enrollment.state == Stage::Ended
+            && enrollment.ended_at.is_some_and(|ended| now <= ended.plus_days(FAREWELL_DAYS))
             && device.as_ref().is_some_and(|device| device.enrollment_id == Some(enrollment.id))
             && commands::was_acknowledged(conn, enrollment.id, Purpose::FullWipe)?;
         Ok(Some(Self { number, launcher, state: device.map(|device| device.state), enrollment, is_wiped }))
@@ -99,10 +103,10 @@ impl Speaker {
 /// [`Error::NotFound`] where nobody is known by this number.
 pub(super) fn admit(tx: &mut Tx<'_>, text: &str, now: Timestamp) -> Result<Speaker> {
     let unknown = || Error::NotFound("device");
-    let found = Speaker::find(tx, text)?.ok_or_else(unknown)?;
+    let found = Speaker::find(tx, text, now)?.ok_or_else(unknown)?;
     let user = users::find_for_update(tx, found.enrollment.user_id)?;
     // Read once more, now that nobody can change it meanwhile.
-    let speaker = Speaker::find(tx, text)?.filter(|speaker| speaker.is_good(now)).ok_or_else(unknown)?;
+    let speaker = Speaker::find(tx, text, now)?.filter(|speaker| speaker.is_good(now)).ok_or_else(unknown)?;
     let is_active = user.is_some_and(|user| user.state == UserState::Active);
     if !is_active && matches!(speaker.enrollment.state, Stage::Prepared | Stage::Authenticated) {
         return Err(Error::Denied("the user of this enrollment is disabled".into()));
@@ -168,6 +172,20 @@ impl App {
         .await
     }
 
+    /// Refuses by a read whoever is not known: there is one writer for everybody, and strangers must not keep it busy. Whether a number
+    /// that is known is still good is found out by [`admit`].
+    ///
+    /// [`Error::NotFound`] where nobody is known by this number.
+    pub(super) async fn must_know(&self, text: &str) -> Result<()> {
+        let unknown = || Error::NotFound("device");
+        if !number::is_shaped(text) {
+            return Err(unknown());
+        }
+        let (now, text) = (self.now(), text.to_owned());
+        let is_known = self.read(move |conn| Ok::<_, Error>(Speaker::find(conn, &text, now)?.is_some())).await?;
+        if is_known { Ok(()) } else { Err(unknown()) }
+    }
+
     /// Gives an enrollment a new number.
     pub(super) fn give_number(&self, tx: &mut Tx<'_>, enrollment: EnrollmentId, now: Timestamp) -> Result<String> {
         let text = number::generate()?;
@@ -185,17 +203,23 @@ impl App {
 
     /// The number that a device shall use from now on; none where it uses it already.
     ///
-    /// The number of a QR code could be read by whoever saw the code, so the first configuration brings another one. It is the same
-    /// until the device uses it, because an answer may be lost.
+    /// The number of a QR code could be read by whoever saw the code, so the first configuration brings another one. Whoever asks
+    /// again with the old number, because an answer was lost, gets yet another one, and the one that nobody has used is worth nothing
+    /// from then on: two never know the same number, and where somebody has seen the code and interferes, the set-up fails where it
+    /// can be seen.
     pub(super) fn successor(&self, tx: &mut Tx<'_>, speaker: &Speaker, now: Timestamp) -> Result<Option<String>> {
         let enrollment = speaker.enrollment.id;
-        if launchers::count_numbers(tx, enrollment)? == 1 {
-            return self.give_number(tx, enrollment, now).map(Some);
+        // One that was used would have made the speaker's own worthless.
+        let unused = launchers::newest_number(tx, enrollment)?.filter(|newest| newest.hash != speaker.number.hash);
+        match unused {
+            Some(unused) => {
+                tracing::info!(enrollment = %enrollment, "a launcher asks again for its first configuration and gets another number");
+                launchers::delete_number(tx, &unused)?;
+            }
+            None if launchers::count_numbers(tx, enrollment)? > 1 => return Ok(None),
+            None => {}
         }
-        let newest = launchers::newest_number(tx, enrollment)?.filter(|newest| newest.hash != speaker.number.hash);
-        let Some(newest) = newest else { return Ok(None) };
-        let text = self.keys.open(NUMBER, &newest.sealed_number)?;
-        String::from_utf8(text).map(Some).map_err(|error| Error::internal("opening a number", error))
+        self.give_number(tx, enrollment, now).map(Some)
     }
 
     /// What launchers sign with, and what answers to them are signed with.

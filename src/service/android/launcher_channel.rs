@@ -50,6 +50,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where nobody is known by this number, [`Error::Conflict`] where another device has enrolled with it.
     pub async fn take_launcher_info(self: &Arc<Self>, info: DeviceInfo) -> Result<()> {
+        self.must_know(info.number.as_deref().unwrap_or_default()).await?;
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
@@ -70,6 +71,8 @@ impl App {
         // A device that tells nothing of itself is a new one each time.
         let identifier = info.identifier().unwrap_or_else(|| format!("launcher:{}", enrollment.id));
         let mut device = device_for(tx, &enrollment, &identifier, Platform::Android, CAUSE, now)?;
+        // Of several codes that were made while there was still room, the first that is used takes it.
+        self.within_device_limit(tx, enrollment.user_id, enrollment.backend.kind(), Some(device.id))?;
         end_earlier(tx, &enrollment, &mut device, CAUSE, now)?;
         device.generation = device.generation.saturating_add(1);
         device.platform = Platform::Android;
@@ -136,6 +139,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where nobody is known by this number, [`Error::Conflict`] where no full wipe was ordered.
     pub async fn permit_reset(self: &Arc<Self>, number: String) -> Result<()> {
+        self.must_know(&number).await?;
         let app = Arc::clone(self);
         self.write(move |tx| {
             let speaker = admit(tx, &number, app.now())?;
@@ -156,6 +160,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where nobody is known by this number.
     pub async fn confirm_passcode(self: &Arc<Self>, number: String) -> Result<()> {
+        self.must_know(&number).await?;
         let app = Arc::clone(self);
         self.write(move |tx| {
             let speaker = admit(tx, &number, app.now())?;
@@ -208,7 +213,7 @@ impl App {
         let (now, text) = (self.now(), number.to_owned());
         let (speaker, has_news, kept) = self
             .read(move |conn| {
-                let speaker = Speaker::find(conn, &text)?.filter(|speaker| speaker.is_good(now)).ok_or(Error::NotFound("device"))?;
+                let speaker = Speaker::find(conn, &text, now)?.filter(|speaker| speaker.is_good(now)).ok_or(Error::NotFound("device"))?;
                 let has_news = has_news(conn, &speaker, now)?;
                 Ok::<_, Error>((speaker, has_news, Kept::read(conn)?))
             })

@@ -51,11 +51,12 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where nobody is known by this number, [`Error::Conflict`] where a device has enrolled with it already.
     pub async fn launcher_configuration(self: &Arc<Self>, number: String, is_first: bool) -> Result<Configuration> {
+        self.must_know(&number).await?;
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
             if is_first {
-                refuse_second(tx, &number)?;
+                refuse_second(tx, &number, now)?;
             }
             let mut speaker = admit(tx, &number, now)?;
             if speaker.enrollment.state == Stage::Prepared {
@@ -136,12 +137,13 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where nobody is known by this number.
     pub async fn launcher_rules(self: &Arc<Self>, number: String) -> Result<[Rule; 2]> {
+        self.must_know(&number).await?;
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
             let mut speaker = admit(tx, &number, now)?;
             if speaker.launcher.configured_at.is_some() && !speaker.is_wiped {
-                speaker.launcher.confirmed_at = Some(now);
+                note_arrival(&mut speaker, now);
                 launchers::update(tx, &speaker.launcher)?;
                 if let Some(device) = speaker.enrolled() {
                     app.seen.note(device, now);
@@ -181,6 +183,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where nobody is known by this number.
     pub async fn take_launcher_log(self: &Arc<Self>, number: String, lines: Vec<log::Line>) -> Result<()> {
+        self.must_know(&number).await?;
         let app = Arc::clone(self);
         self.write(move |tx| {
             let now = app.now();
@@ -191,12 +194,12 @@ impl App {
                 return Ok(());
             };
             let Some((at, evidence)) = log::newest(&lines, since, now) else { return Ok(()) };
-            app.weigh(tx, &speaker.launcher, device, at, evidence)
+            app.weigh(tx, device, at, evidence)
         })
         .await
     }
 
-    fn weigh(&self, tx: &mut Tx<'_>, launcher: &Launcher, device: DeviceId, at: Timestamp, evidence: log::Evidence) -> Result<()> {
+    fn weigh(&self, tx: &mut Tx<'_>, device: DeviceId, at: Timestamp, evidence: log::Evidence) -> Result<()> {
         let mut known = Known::get(tx, self, device)?;
         if known.posture.passcode_compliant.as_ref().is_some_and(|fact| fact.at > at) {
             // Lines that were held back, or are sent once more.
@@ -208,7 +211,6 @@ impl App {
             log::Evidence::Insufficient => fact(false),
             log::Evidence::Unclear => None,
         };
-        known.posture.applied_policy = applied(launcher, self.now()).or(known.posture.applied_policy);
         postures::upsert(tx, device, &known.posture, self.now())?;
         self.reconcile(tx, known, "launcher's log")
     }
@@ -216,8 +218,8 @@ impl App {
 
 /// A device has enrolled with this number already. The answer to the very first request may have been lost, so it may be repeated
 /// until the device has said anything else.
-fn refuse_second(tx: &mut Tx<'_>, number: &str) -> Result<()> {
-    let speaker = Speaker::find(tx, number)?.ok_or(Error::NotFound("device"))?;
+fn refuse_second(tx: &mut Tx<'_>, number: &str, now: Timestamp) -> Result<()> {
+    let speaker = Speaker::find(tx, number, now)?.ok_or(Error::NotFound("device"))?;
     let is_taken = speaker.number.retired_at.is_some() || !matches!(speaker.enrollment.state, Stage::Prepared | Stage::Authenticated);
     if is_taken { Err(Error::Conflict("a device has enrolled with this number already".into())) } else { Ok(()) }
 }
@@ -228,9 +230,19 @@ fn note_version(launcher: &mut Launcher, version: String, now: Timestamp) {
     // It is on its way.
     launcher.confirmed_at = None;
     if launcher.configured_version.as_ref() != Some(&version) {
-        launcher.version_since = Some(now);
+        launcher.version_since = None;
         launcher.configured_version = Some(version);
     }
+}
+
+/// Notes that the configuration that was fetched last has arrived. If it was the first one with this version, lines of the log count
+/// from now on, and later by as much as two clocks may differ: a line that was written before says something about the policy before.
+/// Before the enrollment is complete there was none.
+fn note_arrival(speaker: &mut Speaker, now: Timestamp) {
+    let wait = if speaker.enrolled().is_some() { log::SKEW_SECONDS } else { 0 };
+    let launcher = &mut speaker.launcher;
+    launcher.confirmed_at = Some(now);
+    launcher.version_since = launcher.version_since.or(Some(now.plus_seconds(wait)));
 }
 
 /// The version of the policy in the configuration that has arrived; none where it asked for nothing.
@@ -240,7 +252,7 @@ fn applied(launcher: &Launcher, now: Timestamp) -> Option<Fact<String>> {
 }
 
 /// Since when lines of the log count: since the last configuration, but for the difference of two clocks, and in no case longer
-/// than the policy has been the one that holds now.
+/// than the device has been known to have the policy that holds now. None where it may not have it yet.
 fn counts_since(launcher: &Launcher) -> Option<Timestamp> {
     let (last, first) = (launcher.configured_at?, launcher.version_since?);
     Some(last.plus_seconds(-log::SKEW_SECONDS).max(first))

@@ -33,6 +33,10 @@ impl App {
             Walker::Android | Walker::Computer => {}
         }
         let mut methods = allowed(&self.settings().await?, ownership).to_vec();
+        if self.device_url.is_none() {
+            // An agent would have nowhere to report to.
+            methods.retain(|method| *method != Backend::Agent);
+        }
         if walker == Walker::Computer {
             methods.retain(|method| *method == Backend::Headwind);
         }
