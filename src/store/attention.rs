@@ -13,7 +13,7 @@ use super::{
     schema::{commands, devices, jobs, mails, policies, users},
     tallies,
 };
-use crate::domain::{compliance::Status, device::EnrollmentState, time::Timestamp};
+use crate::domain::{command::Purpose, compliance::Status, device::EnrollmentState, id::DeviceId, time::Timestamp};
 
 /// What is out of order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +66,35 @@ pub fn count(conn: &mut Conn, certificates_until: Timestamp) -> Result<Attention
         jobs_dead: dead,
         certificates_ending: certificate_list::count_ending(conn, certificates_until)?,
     })
+}
+
+/// An order that waits for somebody's approval.
+#[derive(Debug, Clone, Queryable)]
+pub struct Approval {
+    /// The device.
+    pub device: DeviceId,
+    /// Its name, if it has told one.
+    pub name: Option<String>,
+    /// Its owner's address.
+    pub email: String,
+    /// What the order is for.
+    pub purpose: Purpose,
+}
+
+/// The orders that wait for approval, oldest first.
+///
+/// * `limit`: the most that are given.
+///
+/// # Errors
+/// Those of the database.
+pub fn approvals(conn: &mut Conn, limit: i64) -> Result<Vec<Approval>, Error> {
+    Ok(commands::table
+        .inner_join(devices::table.inner_join(users::table))
+        .filter(sql::<Bool>("commands.state = 'awaiting_approval'"))
+        .order(commands::id.asc())
+        .limit(limit)
+        .select((devices::id, devices::device_name, users::email, commands::purpose))
+        .load(conn)?)
 }
 
 /// What was set up so far: a new server says what comes next.

@@ -9,11 +9,11 @@ use super::{
     show::count,
 };
 use crate::{
-    domain::user::Permission,
+    domain::{command::Purpose, id::DeviceId, user::Permission},
     http::{extract::admin::Admin, problem::Problem},
     service::{App, Error, census::day_of},
     store::{
-        attention::{self, Attention, Progress},
+        attention::{self, Approval, Attention, Progress},
         census,
         devices::Filter,
         tallies,
@@ -22,6 +22,9 @@ use crate::{
 
 /// Days before the end of a certificate from which on it is pointed out. Devices renew theirs long before.
 const CERTIFICATE_DAYS: i64 = 14;
+
+/// Orders that are named on the page.
+const APPROVALS: i64 = 20;
 
 /// What may stand behind the question mark.
 #[derive(Debug, Deserialize)]
@@ -47,9 +50,17 @@ struct Step {
     is_done: bool,
 }
 
+/// An order that waits for approval, which is given on the page of its device.
+#[derive(Debug, Serialize)]
+struct Waiting {
+    device: DeviceId,
+    text: String,
+}
+
 #[derive(Debug, Serialize)]
 struct OverviewView {
     matters: Vec<Matter>,
+    approvals: Vec<Waiting>,
     steps: Vec<Step>,
     devices: i64,
     bars: Vec<Bar>,
@@ -59,11 +70,12 @@ struct OverviewView {
 /// `GET /console/`
 pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Result<HttpResponse, Problem> {
     let now = admin.app.now();
-    let (attention, progress, rows, counts) = admin
+    let (attention, approvals, progress, rows, counts) = admin
         .app
         .read(move |conn| {
             Ok::<_, Error>((
                 attention::count(conn, now.plus_days(CERTIFICATE_DAYS))?,
+                attention::approvals(conn, APPROVALS)?,
                 attention::progress(conn)?,
                 tallies::totals(conn, &Filter::default())?,
                 census::since(conn, day_of(now).plus_days(-TREND_DAYS))?,
@@ -75,6 +87,7 @@ pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Res
     matters.extend(push_matter(admin.app.push_certificate().await?.warning));
     let view = OverviewView {
         matters,
+        approvals: approvals.into_iter().map(waiting).collect(),
         steps: steps(&admin, &progress),
         devices: bars.iter().fold(0, |sum, bar| sum.saturating_add(bar.total)),
         trend: picture::trend(&counts, now),
@@ -94,7 +107,7 @@ fn matters(found: &Attention) -> Vec<Matter> {
             found.awaiting_approval,
             "order",
             "waiting for approval",
-            "/console/devices?status=wipe_pending",
+            "#approvals",
             "Open the device and approve or withdraw the order.",
             "bad",
         ),
@@ -164,6 +177,17 @@ fn matters(found: &Attention) -> Vec<Matter> {
 fn push_matter(warning: Option<String>) -> Option<Matter> {
     let advice = "Without Apple's push service, iPhones and iPads are not woken: what is ordered waits until they come by themselves.";
     warning.map(|text| Matter { address: "/console/push", text, advice, class: "care" })
+}
+
+fn waiting(order: Approval) -> Waiting {
+    let what = match order.purpose {
+        Purpose::FullWipe => "Full wipe",
+        Purpose::SelectiveWipe | Purpose::SelectiveWipeEnd => "Selective wipe",
+        Purpose::Retire => "Retirement",
+        Purpose::Administrator | Purpose::Facts | Purpose::Policy | Purpose::Renewal => "An order",
+    };
+    let name = order.name.unwrap_or_else(|| "a device".into());
+    Waiting { device: order.device, text: format!("{what}: {name} of {}", order.email) }
 }
 
 /// What comes next on a new server; nothing once there are devices.

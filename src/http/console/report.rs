@@ -7,7 +7,7 @@ use super::{
     device_list::{Choices, ListQuery, Row},
     field::Field,
     frame::Frame,
-    picture::{self, Bar},
+    picture::{self, Bar, TREND_DAYS, Trend},
     show::{self, Badge, When},
 };
 use crate::{
@@ -22,9 +22,9 @@ use crate::{
         problem::Problem,
         prose::sentence,
     },
-    service::{Error, report::Totals},
+    service::{Error, census::day_of, report::Totals},
     store::{
-        self,
+        self, census,
         devices::{self, Filter},
         groups, policies, tallies,
     },
@@ -51,6 +51,8 @@ struct ReportView {
     by_enrollment: Vec<Number>,
     by_os: Vec<Number>,
     bars: Vec<Bar>,
+    /// Of all devices, as the bars.
+    trend: Option<Trend>,
     rows: Vec<Row>,
     total: i64,
     next: Option<String>,
@@ -63,14 +65,15 @@ pub async fn get_report(admin: Admin, query: web::Query<ListQuery>) -> Result<Ht
     let query = ListQuery { user: String::new(), q: String::new(), ..query.into_inner() };
     let (filter, page) = (query.filter(admin.app.now())?, paging::page(Some(ROWS), Some(&query.cursor))?);
     let summary = admin.app.summarize(filter.clone()).await?;
-    let (page, rows, groups, policies) = admin
+    let now = admin.app.now();
+    let (page, rows, counts, groups, policies) = admin
         .app
         .read(move |conn| {
             let (page, rows) = (devices::list(conn, &filter, page)?, tallies::totals(conn, &Filter::default())?);
-            Ok::<_, Error>((page, rows, groups::all(conn)?, policies::names(conn)?))
+            let counts = census::since(conn, day_of(now).plus_days(-TREND_DAYS))?;
+            Ok::<_, Error>((page, rows, counts, groups::all(conn)?, policies::names(conn)?))
         })
         .await?;
-    let now = admin.app.now();
     let address = query.address();
     let items = page.items.into_iter().map(|(device, email)| Row::of(device, email, now)).collect::<Result<_, store::Error>>();
     let view = ReportView {
@@ -82,6 +85,7 @@ pub async fn get_report(admin: Admin, query: web::Query<ListQuery>) -> Result<Ht
         by_enrollment: by_enrollment(&summary.totals),
         by_os: by_os(&summary.totals),
         bars: picture::bars(&rows),
+        trend: picture::trend(&counts, now),
         rows: items.map_err(Error::from)?,
         total: page.total,
         next: page.next_cursor.map(|cursor| format!("?{address}&cursor={cursor}")),

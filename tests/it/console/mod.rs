@@ -1,6 +1,7 @@
 //! The console as a person at it meets it.
 
 mod access;
+mod approvals;
 mod devices;
 mod groups;
 mod guard;

@@ -58,6 +58,10 @@ async fn a_token_is_shown_once_and_taken_back(database: Database) {
     let revoke = list.page.forms.iter().find(|form| form.fields.iter().any(|field| field.value == "Prometheus")).unwrap().clone();
     let ask = clerk.submit_form(&list, &revoke, "/console/tokens/revoke", &[]).await.expect(200).says("cannot be given back");
     program.get("/devices").await.expect(200);
+    for nobody in ["\0", "Prometheus\0", "Grafana"] {
+        let fields = [("name", nobody), ("confirm", "yes")];
+        clerk.submit_form(&list, &revoke, "/console/tokens/revoke", &fields).await.expect(404);
+    }
     clerk.submit(&ask, "/console/tokens/revoke", &[]).await.expect(200).says("The token was taken back");
     program.get("/devices").await.expect(401);
 }
