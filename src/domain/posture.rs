@@ -130,6 +130,8 @@ impl Posture {
         self.passcode_complexity = None;
         self.compromised = None;
         self.applied_policy = None;
+        self.os_version = None;
+        self.security_patch = None;
     }
 
     /// Without the facts that were said before then.
@@ -170,6 +172,7 @@ impl Posture {
             &self.passcode_compliant_with_profiles,
             &self.encryption_capable,
             &self.encrypted,
+            &self.compromised,
         ];
         let flags = flags.into_iter().flatten().map(|fact| fact.at);
         let texts = self.os_version.iter().chain(&self.applied_policy).map(|fact| fact.at);
@@ -195,5 +198,17 @@ mod tests {
         known.absorb(Posture { passcode_compliant: fact(false), ..Posture::default() });
         assert_eq!(known.passcode_present.map(|fact| fact.value), Some(true));
         assert_eq!(known.passcode_compliant.map(|fact| fact.value), Some(false));
+    }
+
+    #[test]
+    fn what_an_agent_leaves_out_of_a_report_is_not_known_any_more() {
+        let fact = |value: &str| Some(Fact { value: value.to_owned(), source: Source::Agent, at: Timestamp::from_millis(1) });
+        let mut known = Posture { os_version: fact("14"), security_patch: fact("2026-10-05"), serial: fact("x"), ..Posture::default() };
+        known.forget_reported();
+        assert_eq!(known, Posture { serial: fact("x"), ..Posture::default() }, "what is said once only stays");
+        // Apple's answers come one by one: what another one said is not touched.
+        let mut apple = Posture { os_version: fact("18.1"), ..Posture::default() };
+        apple.forget_security();
+        assert_eq!(apple.os_version, fact("18.1"));
     }
 }

@@ -46,7 +46,7 @@ const BROKEN: [&str; 7] =
     ["compromised", "passcode_missing", "passcode_too_weak", "not_encrypted", "os_outdated", "mail_not_managed", "silent"];
 
 /// Every code of a reason, with what it means in a few words.
-pub const CODES: [(&str, &str); 17] = [
+pub const CODES: [(&str, &str); 19] = [
     ("compromised", "jailbroken or rooted"),
     ("passcode_missing", "no passcode"),
     ("passcode_too_weak", "passcode too weak"),
@@ -64,6 +64,8 @@ pub const CODES: [(&str, &str); 17] = [
     ("not_enrolled", "enrollment not complete"),
     ("wipe_ordered", "a wipe was ordered"),
     ("retired", "no longer managed"),
+    ("not_managed", "known, but not managed"),
+    ("platform_unsupported", "cannot be managed"),
 ];
 
 /// Whether the code of a reason says that a rule is broken.

@@ -113,6 +113,75 @@ fn without_one(posture: &Posture, backend: Backend) -> Vec<Posture> {
     poorer
 }
 
+/// Reports, and how many hours each comes after the one before.
+fn events() -> impl Strategy<Value = Vec<(Posture, i64)>> {
+    prop::collection::vec((posture(), 1i64..72), 1..12)
+}
+
+/// What the server keeps of a device between two events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Kept {
+    at: Timestamp,
+    posture: Posture,
+    reasons: Vec<Reason>,
+}
+
+impl Kept {
+    fn begin() -> Self {
+        Self { at: NOW, posture: Posture::default(), reasons: Vec::new() }
+    }
+
+    fn hear(&mut self, facts: Posture, hours: i64) {
+        self.at = self.at.plus_seconds(hours * 3600);
+        self.posture.absorb(facts);
+    }
+
+    fn judge(&mut self, policy: Option<&EffectivePolicy>, backend: Backend) -> Verdict {
+        let subject = Subject { before: &self.reasons, last_seen_at: Some(self.at), ..subject(backend) };
+        let verdict = evaluate(policy, &subject, &self.posture, self.at);
+        self.reasons.clone_from(&verdict.reasons);
+        verdict
+    }
+
+    /// As it comes back from the database, where it is text.
+    fn stored(&self) -> Self {
+        serde_json::from_str(&serde_json::to_string(self).unwrap()).unwrap()
+    }
+}
+
+/// How many facts [`posture`] makes up.
+const FACTS: usize = 9;
+
+macro_rules! each_fact {
+    ($apply:ident) => {
+        $apply!(
+            passcode_present,
+            passcode_compliant,
+            passcode_compliant_with_profiles,
+            encryption_capable,
+            encrypted,
+            os_version,
+            applied_policy,
+            managed_profiles,
+            compromised
+        )
+    };
+}
+
+/// One report for each fact.
+fn pieces(facts: &Posture) -> [Posture; FACTS] {
+    macro_rules! alone { ($($field:ident),+) => { [$( Posture { $field: facts.$field.clone(), ..Posture::default() } ),+] } }
+    each_fact!(alone)
+}
+
+/// The newer of each fact, and the older one where there is none.
+fn newest(older: &Posture, newer: &Posture) -> Posture {
+    macro_rules! newer_of {
+        ($($field:ident),+) => { Posture { $( $field: newer.$field.clone().or_else(|| older.$field.clone()), )+ ..Posture::default() } }
+    }
+    each_fact!(newer_of)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -142,25 +211,51 @@ proptest! {
     }
 
     #[test]
-    fn the_same_events_give_the_same_verdicts(
-        rules in rules(), events in prop::collection::vec((posture(), 1i64..72), 1..12), backend in backends(),
+    fn going_on_from_what_is_stored_gives_the_same_verdicts_as_one_go(
+        rules in rules(), events in events(), cut in any::<prop::sample::Index>(), backend in backends(),
     ) {
         let policy = effective(&[rules]);
-        let play = || {
-            let (mut now, mut known, mut before, mut verdicts) = (NOW, Posture::default(), Vec::new(), Vec::new());
-            for (facts, hours) in &events {
-                now = now.plus_seconds(hours * 3600);
-                known.absorb(facts.clone());
-                let subject = Subject { before: &before, last_seen_at: Some(now), ..subject(backend) };
-                let verdict = evaluate(policy.as_ref(), &subject, &known, now);
-                // Judged once more in the same instant nothing changes.
-                let again = evaluate(policy.as_ref(), &Subject { before: &verdict.reasons, ..subject }, &known, now);
-                assert_eq!(again, verdict);
-                before.clone_from(&verdict.reasons);
-                verdicts.push(verdict);
+        let (mut in_one_go, mut interrupted) = (Kept::begin(), Kept::begin());
+        let cut = cut.index(events.len());
+        for (number, (facts, hours)) in events.iter().enumerate() {
+            if number == cut {
+                interrupted = interrupted.stored();
             }
-            verdicts
-        };
-        prop_assert_eq!(play(), play());
+            in_one_go.hear(facts.clone(), *hours);
+            interrupted.hear(facts.clone(), *hours);
+            prop_assert_eq!(interrupted.judge(policy.as_ref(), backend), in_one_go.judge(policy.as_ref(), backend));
+        }
+        prop_assert_eq!(interrupted.stored(), in_one_go);
+    }
+
+    #[test]
+    fn the_facts_of_a_report_may_come_one_by_one_in_any_order(
+        rules in rules(), events in events(), order in Just((0..FACTS).collect::<Vec<usize>>()).prop_shuffle(), backend in backends(),
+    ) {
+        let policy = effective(&[rules]);
+        let (mut at_once, mut in_pieces) = (Kept::begin(), Kept::begin());
+        for (facts, hours) in events {
+            at_once.at = at_once.at.plus_seconds(hours * 3600);
+            at_once.posture = newest(&at_once.posture, &facts);
+            in_pieces.hear(Posture::default(), hours);
+            let pieces = pieces(&facts);
+            for number in &order {
+                in_pieces.posture.absorb(pieces[*number].clone());
+            }
+            prop_assert_eq!(in_pieces.judge(policy.as_ref(), backend), at_once.judge(policy.as_ref(), backend));
+        }
+        prop_assert_eq!(in_pieces, at_once);
+    }
+
+    #[test]
+    fn judging_again_in_the_same_instant_changes_nothing(rules in rules(), events in events(), backend in backends()) {
+        let policy = effective(&[rules]);
+        let mut kept = Kept::begin();
+        for (facts, hours) in events {
+            kept.hear(facts, hours);
+            let verdict = kept.judge(policy.as_ref(), backend);
+            prop_assert_eq!(&kept.reasons, &verdict.reasons);
+            prop_assert_eq!(kept.judge(policy.as_ref(), backend), verdict);
+        }
     }
 }

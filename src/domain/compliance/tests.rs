@@ -231,3 +231,251 @@ fn android_says_outright_whether_it_is_encrypted() {
     };
     assert_eq!([of(Some(true)), of(Some(false)), of(None)], [Status::Compliant, Status::Noncompliant, Status::Unknown]);
 }
+
+/// A device that this backend manages, on a platform of its kind.
+fn managed_by(backend: Backend) -> Subject<'static> {
+    match backend {
+        Backend::Apple => subject(),
+        Backend::Agent | Backend::Headwind => android(backend),
+        Backend::Certificate => Subject { policy_version: None, ..android(backend) },
+        Backend::Browser => Subject { platform: Platform::Browser, policy_version: None, ..android(backend) },
+    }
+}
+
+fn expected(status: Status, codes: &[&str]) -> (Status, Vec<String>) {
+    (status, codes.iter().map(|code| (*code).to_owned()).collect())
+}
+
+#[test]
+fn the_decision_table_of_jailbreaks_and_roots() {
+    let cases: &[(Backend, Option<bool>, Status, &[&str])] = &[
+        (Backend::Apple, Some(true), Status::Noncompliant, &["compromised"]),
+        (Backend::Apple, Some(false), Status::Compliant, &[]),
+        // No iPhone says that it is not jailbroken.
+        (Backend::Apple, None, Status::Compliant, &[]),
+        (Backend::Agent, Some(true), Status::Noncompliant, &["compromised"]),
+        (Backend::Agent, Some(false), Status::Compliant, &[]),
+        (Backend::Agent, None, Status::Unknown, &["compromise_not_reported"]),
+        (Backend::Headwind, Some(true), Status::Noncompliant, &["compromised"]),
+        (Backend::Headwind, Some(false), Status::Compliant, &[]),
+        (Backend::Headwind, None, Status::Unknown, &["compromise_not_reported"]),
+        (Backend::Certificate, Some(true), Status::Noncompliant, &["compromised"]),
+        // It alone says nothing of what else is asked, so that it does not make a device managed.
+        (Backend::Certificate, Some(false), Status::Compliant, &[]),
+        (Backend::Certificate, None, Status::Unknown, &["compromise_not_reported"]),
+        (Backend::Browser, Some(true), Status::Noncompliant, &["compromised"]),
+        (Backend::Browser, Some(false), Status::Compliant, &[]),
+        (Backend::Browser, None, Status::Unknown, &["compromise_not_reported"]),
+    ];
+    for (backend, compromised, status, codes) in cases {
+        let rules = Rules { block_compromised: true, ..Rules::default() };
+        let posture = Posture { compromised: compromised.and_then(fact), ..Posture::default() };
+        assert_eq!(judge(rules, &managed_by(*backend), &posture), expected(*status, codes), "{backend} {compromised:?}");
+    }
+}
+
+#[test]
+fn the_decision_table_of_the_systems_version() {
+    let cases: &[(Option<&str>, Status, &[&str])] = &[
+        (Some("9.9"), Status::Noncompliant, &["os_outdated"]),
+        (Some("17"), Status::Noncompliant, &["os_outdated"]),
+        (Some("17.3.9"), Status::Noncompliant, &["os_outdated"]),
+        (Some("17.4"), Status::Compliant, &[]),
+        (Some("17.4.0"), Status::Compliant, &[]),
+        (Some("17.4.1"), Status::Compliant, &[]),
+        (Some("17.10"), Status::Compliant, &[]),
+        (Some("18"), Status::Compliant, &[]),
+        (None, Status::Unknown, &["os_not_reported"]),
+        (Some(""), Status::Unknown, &["os_not_reported"]),
+        (Some("17.4 beta"), Status::Unknown, &["os_not_reported"]),
+        (Some("V"), Status::Unknown, &["os_not_reported"]),
+    ];
+    let least = || Some("17.4".to_owned());
+    let rows = [
+        (Platform::Ios, subject(), MinOs { ios: least(), ..MinOs::default() }),
+        (Platform::Ipados, subject(), MinOs { ipados: least(), ..MinOs::default() }),
+        (Platform::Android, android(Backend::Agent), MinOs { android: least(), ..MinOs::default() }),
+        (Platform::Android, android(Backend::Headwind), MinOs { android: least(), ..MinOs::default() }),
+    ];
+    for (platform, known, min_os) in &rows {
+        let device = Subject { platform: *platform, ..*known };
+        for (version, status, codes) in cases {
+            let rules = Rules { min_os: min_os.clone(), ..Rules::default() };
+            let posture = Posture { os_version: version.map(str::to_owned).and_then(fact), ..Posture::default() };
+            assert_eq!(judge(rules, &device, &posture), expected(*status, codes), "{platform} {version:?}");
+        }
+    }
+}
+
+#[test]
+fn the_least_version_of_one_platform_concerns_no_other() {
+    let of = |platform: Platform, min_os: MinOs| {
+        let posture = Posture { os_version: fact("12.0".to_owned()), ..Posture::default() };
+        judge(Rules { min_os, ..Rules::default() }, &Subject { platform, ..subject() }, &posture).0
+    };
+    let least = || Some("17.4".to_owned());
+    for platform in [Platform::Ios, Platform::Ipados, Platform::Android] {
+        let min_os = MinOs { ios: least(), ipados: least(), android: least() };
+        let others = match platform {
+            Platform::Ios => MinOs { ios: None, ..min_os.clone() },
+            Platform::Ipados => MinOs { ipados: None, ..min_os.clone() },
+            _ => MinOs { android: None, ..min_os.clone() },
+        };
+        assert_eq!([of(platform, min_os), of(platform, others)], [Status::Noncompliant, Status::Compliant], "{platform}");
+    }
+}
+
+#[test]
+fn the_decision_table_of_the_mail_account() {
+    let (missing, unknown): (&[&str], &[&str]) = (&["mail_not_managed"], &["mail_not_reported"]);
+    // The payloads of each profile that was seen; none where no list of profiles came.
+    let cases: &[(Option<&[&[&str]]>, Status, &[&str])] = &[
+        (Some(&[&["com.apple.mail.managed"]]), Status::Compliant, &[]),
+        (Some(&[&["com.apple.eas.account"]]), Status::Compliant, &[]),
+        (Some(&[&["com.apple.wifi.managed"], &["com.apple.security.scep", "com.apple.eas.account"]]), Status::Compliant, &[]),
+        (Some(&[&["com.apple.mobiledevice.passwordpolicy"]]), Status::Noncompliant, missing),
+        (Some(&[&["com.apple.mail.managed.other", "com.apple.mail"]]), Status::Noncompliant, missing),
+        (Some(&[&[]]), Status::Noncompliant, missing),
+        (Some(&[]), Status::Noncompliant, missing),
+        (None, Status::Unknown, unknown),
+    ];
+    let rules = Rules { require_managed_mail: true, ..Rules::default() };
+    let with_payloads = |kinds: &&[&str]| ManagedProfile {
+        identifier: "org.mail".into(),
+        uuid: "BBBB".into(),
+        payload_types: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+    };
+    for (profiles, status, codes) in cases {
+        let profiles: Option<Vec<ManagedProfile>> = profiles.map(|profiles| profiles.iter().map(with_payloads).collect());
+        let posture = Posture { managed_profiles: profiles.clone().and_then(fact), ..Posture::default() };
+        assert_eq!(judge(rules.clone(), &subject(), &posture), expected(*status, codes), "{profiles:?}");
+    }
+    // Others cannot say so, whatever else they say: nobody knows, which is not the same as that it is so.
+    for backend in [Backend::Agent, Backend::Headwind, Backend::Certificate, Backend::Browser] {
+        let posture = Posture { compromised: fact(false), encrypted: fact(true), passcode_compliant: fact(true), ..Posture::default() };
+        assert_eq!(judge(rules.clone(), &managed_by(backend), &posture), expected(Status::Unknown, unknown), "{backend}");
+        assert_eq!(judge(rules.clone(), &managed_by(backend), &Posture::default()), expected(Status::Unknown, unknown), "{backend}");
+    }
+}
+
+/// Only a capability of 3, which is for blocks and for files, together with a passcode is Apple's data protection.
+#[test]
+fn the_decision_table_of_apples_encryption() {
+    let (broken, unknown): (&[&str], &[&str]) = (&["not_encrypted"], &["encryption_not_reported"]);
+    let cases: &[(Option<i64>, Option<bool>, Status, &[&str])] = &[
+        (Some(0), Some(true), Status::Noncompliant, broken),
+        (Some(0), Some(false), Status::Noncompliant, broken),
+        (Some(0), None, Status::Noncompliant, broken),
+        (Some(1), Some(true), Status::Noncompliant, broken),
+        (Some(1), Some(false), Status::Noncompliant, broken),
+        (Some(1), None, Status::Noncompliant, broken),
+        (Some(2), Some(true), Status::Noncompliant, broken),
+        (Some(2), Some(false), Status::Noncompliant, broken),
+        (Some(2), None, Status::Noncompliant, broken),
+        (Some(3), Some(true), Status::Compliant, &[]),
+        (Some(3), Some(false), Status::Noncompliant, broken),
+        (Some(3), None, Status::Unknown, unknown),
+        (None, Some(true), Status::Unknown, unknown),
+        (None, Some(false), Status::Noncompliant, broken),
+        (None, None, Status::Unknown, unknown),
+    ];
+    let rules = Rules { require_encryption: true, ..Rules::default() };
+    for (capability, present, status, codes) in cases {
+        let posture = Posture {
+            encryption_capable: capability.map(|capability| capability == 3).and_then(fact),
+            passcode_present: present.and_then(fact),
+            // What an Android device would say does not count here.
+            encrypted: fact(true),
+            ..Posture::default()
+        };
+        assert_eq!(judge(rules.clone(), &subject(), &posture), expected(*status, codes), "{capability:?} {present:?}");
+    }
+}
+
+#[test]
+fn the_decision_table_of_androids_encryption() {
+    let cases: &[(Backend, Option<bool>, Status, &[&str])] = &[
+        (Backend::Agent, Some(true), Status::Compliant, &[]),
+        (Backend::Agent, Some(false), Status::Noncompliant, &["not_encrypted"]),
+        (Backend::Agent, None, Status::Unknown, &["encryption_not_reported"]),
+        (Backend::Headwind, Some(true), Status::Compliant, &[]),
+        (Backend::Headwind, Some(false), Status::Noncompliant, &["not_encrypted"]),
+        (Backend::Headwind, None, Status::Unknown, &["encryption_not_reported"]),
+        (Backend::Certificate, None, Status::Unknown, &["encryption_not_reported"]),
+        (Backend::Browser, None, Status::Unknown, &["encryption_not_reported"]),
+    ];
+    let rules = Rules { require_encryption: true, ..Rules::default() };
+    for (backend, encrypted, status, codes) in cases {
+        // What an iPhone would say does not count here, and is no sign of a device that is managed by its certificate either.
+        let posture = Posture { encrypted: encrypted.and_then(fact), supervised: fact(true), ..Posture::default() };
+        assert_eq!(judge(rules.clone(), &managed_by(*backend), &posture), expected(*status, codes), "{backend} {encrypted:?}");
+    }
+    let apples = Posture { encryption_capable: fact(true), passcode_present: fact(true), ..Posture::default() };
+    let got = judge(rules, &android(Backend::Agent), &apples);
+    assert_eq!(got, expected(Status::Unknown, &["encryption_not_reported"]));
+}
+
+#[test]
+fn the_decision_table_of_silence() {
+    for max_silence_days in [1u16, 30, 120] {
+        for backend in Backend::ALL {
+            for (seconds_too_long, is_too_long) in [(-1, false), (0, true), (1, true), (86_400, true)] {
+                let last = NOW.plus_days(-i64::from(max_silence_days)).plus_seconds(-seconds_too_long);
+                let quiet = Subject { last_seen_at: Some(last), ..managed_by(*backend) };
+                let wanted = match backend {
+                    Backend::Apple | Backend::Agent | Backend::Headwind if is_too_long => expected(Status::Noncompliant, &["silent"]),
+                    // Nothing there could break a silence.
+                    Backend::Certificate => expected(Status::Unknown, &["not_managed"]),
+                    Backend::Apple | Backend::Agent | Backend::Headwind | Backend::Browser => expected(Status::Compliant, &[]),
+                };
+                let rules = Rules { max_silence_days, ..Rules::default() };
+                let got = judge(rules, &quiet, &Posture::default());
+                assert_eq!(got, wanted, "{backend}, {seconds_too_long} seconds beyond {max_silence_days} days");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fact_counts_as_long_as_a_silence_may_last() {
+    let cases: &[(i64, Status, &[&str])] = &[
+        (-1, Status::Compliant, &[]),
+        (0, Status::Compliant, &[]),
+        (1, Status::Unknown, &["compromise_not_reported", "encryption_not_reported", "os_not_reported"]),
+    ];
+    let min_os = MinOs { android: Some("14".into()), ..MinOs::default() };
+    let rules = Rules { require_encryption: true, block_compromised: true, min_os, max_silence_days: 30, ..Rules::default() };
+    for (seconds_too_old, status, codes) in cases {
+        let at = NOW.plus_days(-30).plus_seconds(-seconds_too_old);
+        let posture = Posture {
+            compromised: Some(Fact { value: false, source: Source::Agent, at }),
+            encrypted: Some(Fact { value: true, source: Source::Agent, at }),
+            os_version: Some(Fact { value: "15".to_owned(), source: Source::Agent, at }),
+            ..Posture::default()
+        };
+        let got = judge(rules.clone(), &android(Backend::Agent), &posture);
+        assert_eq!(got, expected(*status, codes), "{seconds_too_old} seconds beyond 30 days");
+    }
+}
+
+/// Whoever waits for that moment must find the verdict that holds from then on.
+#[test]
+fn a_verdict_says_when_a_fact_will_be_too_old() {
+    let at = NOW.plus_days(-20);
+    let said = |value: bool| Some(Fact { value, source: Source::Agent, at });
+    let version = Some(Fact { value: "15".to_owned(), source: Source::Agent, at });
+    let min_os = MinOs { android: Some("14".into()), ..MinOs::default() };
+    let cases = [
+        (Rules { require_encryption: true, ..Rules::default() }, Posture { encrypted: said(true), ..Posture::default() }),
+        (Rules { min_os, ..Rules::default() }, Posture { os_version: version, ..Posture::default() }),
+        (Rules { block_compromised: true, ..Rules::default() }, Posture { compromised: said(false), ..Posture::default() }),
+    ];
+    for (rules, posture) in cases {
+        let (policy, device) = (policy(rules), android(Backend::Agent));
+        let too_old = NOW.plus_days(10).plus_seconds(1);
+        let seen = Subject { last_seen_at: Some(too_old), ..device };
+        assert_eq!(evaluate(Some(&policy), &seen, &posture, too_old).status, Status::Unknown, "{posture:?}");
+        let verdict = evaluate(Some(&policy), &device, &posture, NOW);
+        assert_eq!((verdict.status, verdict.valid_until), (Status::Compliant, Some(too_old)), "{posture:?}");
+    }
+}

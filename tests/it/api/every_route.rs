@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// Addresses that are not in the description: those of devices, of load balancers, and of people.
-const OTHERS: [&str; 21] = [
+const OTHERS: [&str; 30] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -24,6 +24,15 @@ const OTHERS: [&str; 21] = [
     "/android/hw/rest/plugins/devicereset/public/dev-001",
     "/files/x/launcher.apk",
     "/gate/v1/mail/dovecot",
+    "/gate/v1/check",
+    "/gate/v1/enter",
+    "/.enlist/callback",
+    "/l/nothing",
+    "/browser",
+    "/enroll/help/access",
+    "/enroll/help/access/check",
+    "/devices/01a218b8-d904-7540-9b3c-60ebe2398464/check",
+    "/assets/nothing",
     "/api/openapi.json",
     "/api/docs",
     "/",
@@ -74,4 +83,14 @@ async fn odd_methods_are_refused_and_no_answer_tells_what_the_server_runs_on() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_numbers_are_for_those_with_a_token() {
+    let app = TestApp::start(Database::sqlite()).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let address = format!("{}/metrics", app.address());
+    assert_eq!(client.get(&address).send().await.unwrap().status(), 401);
+    assert_eq!(client.get(&address).bearer_auth("nobody's").send().await.unwrap().status(), 401);
+    assert!(app.admin().metrics().await.contains("enlist_"));
 }

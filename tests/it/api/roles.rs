@@ -77,7 +77,7 @@ fn table() -> Vec<Row> {
         ("post", "/devices/{id}/retire", None, HELP),
         ("get", "/devices/{id}/mail", None, ALL),
         ("post", "/devices/{id}/mail-password", None, HELP),
-        ("get", "/mail-access", None, ALL),
+        ("get", "/mail-access", None, ADMIN),
         ("put", "/mail-access", some(json!({ "settings": { "name": "Work mail" } })), ADMIN),
         ("post", "/mail-access/keys", some(json!({ "confirm": true })), ADMIN),
         ("get", "/reports/compliance", None, ALL),

@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::Capabilities};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    elements::Element,
+    wd::{Capabilities, WebDriverCompatibleCommand},
+};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::harness::folder::TempFolder;
@@ -29,6 +34,21 @@ const ARGUMENTS: [&str; 11] = [
     // What is pressed must not be on its way to somewhere else.
     "--force-prefers-reduced-motion",
 ];
+
+/// The colours that a page should have, for Chrome's own door: `WebDriver` does not know them.
+#[derive(Debug)]
+struct ColorScheme(&'static str);
+
+impl WebDriverCompatibleCommand for ColorScheme {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": self.0 }]);
+        (Method::POST, Some(json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } }).to_string()))
+    }
+}
 
 /// ChromeDriver on a free port; it ends with this.
 struct Driver(Child);
@@ -114,6 +134,17 @@ impl Browser {
             .expect("chromium starts");
         client.set_window_size(width, 900).await.unwrap();
         Self { client, base: base.to_owned(), width, _driver: driver, profile }
+    }
+
+    /// Lets every page from now on be in dark colours.
+    pub async fn darken(&self) {
+        self.client.issue_cmd(ColorScheme("dark")).await.unwrap();
+        assert_eq!(self.run("return matchMedia('(prefers-color-scheme: dark)').matches").await, json!(true));
+    }
+
+    /// The status with which the page came.
+    pub async fn status(&self) -> u64 {
+        self.run("return performance.getEntriesByType('navigation')[0].responseStatus").await.as_u64().unwrap()
     }
 
     /// Opens a page of the server.

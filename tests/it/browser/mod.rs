@@ -3,5 +3,6 @@
 
 pub mod driver;
 mod enrolled;
+mod pages;
 pub mod portal;
 mod story;
