@@ -31,6 +31,12 @@ pub async fn check(port: u16, token: &str, filled: &Filled) -> anyhow::Result<()
         let all = i64::try_from(rows.len())?;
         let number = |at: &str| found.pointer(at).and_then(Value::as_i64).with_context(|| format!("{filter}: no {at} in {found}"));
         ensure!(number("/totals/devices")? == all && number("/total")? == all, "{filter}: {found} has other totals than {all} rows");
+        let by_status = found.pointer("/totals/by_status").and_then(Value::as_object).context("no statuses")?;
+        for (status, told) in by_status {
+            let is_meant = |row: &Vec<&str>| [STATE, VERDICT].iter().any(|at| row.get(*at) == Some(&status.as_str()));
+            let counted = i64::try_from(rows.iter().filter(|row| is_meant(row)).count())?;
+            ensure!(told.as_i64() == Some(counted), "{filter}: {told} are not {counted} of {status}");
+        }
         for (system, told) in found.pointer("/totals/by_os").and_then(Value::as_object).context("no systems")? {
             let counted = i64::try_from(rows.iter().filter(|row| row.get(PLATFORM) == Some(&system.as_str())).count())?;
             ensure!(told.as_i64() == Some(counted), "{filter}: {told} are not {counted} of {system}");
@@ -40,5 +46,7 @@ pub async fn check(port: u16, token: &str, filled: &Filled) -> anyhow::Result<()
     Ok(())
 }
 
-/// The column of the platform.
+/// The columns of the platform, the state of enrollment, and the verdict.
 const PLATFORM: usize = 2;
+const STATE: usize = 7;
+const VERDICT: usize = 8;

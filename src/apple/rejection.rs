@@ -2,12 +2,6 @@
 
 use serde_json::{Value, json};
 
-/// The status that goes with every body here.
-pub const STATUS: u16 = 403;
-
-/// The status that declines a user of a Shared iPad or of a Mac.
-pub const DECLINED_USER_STATUS: u16 = 410;
-
 /// The content type of every body here.
 pub const CONTENT_TYPE: &str = "application/json";
 

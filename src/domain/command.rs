@@ -364,14 +364,6 @@ words! {
     }
 }
 
-impl Purpose {
-    /// Whether this is one of the commands that a pending wipe still lets through.
-    #[must_use]
-    pub const fn is_wipe(self) -> bool {
-        matches!(self, Self::SelectiveWipe | Self::SelectiveWipeEnd | Self::FullWipe)
-    }
-}
-
 mod base64_bytes {
     //! Bytes as base64 text in JSON.
     use base64::{Engine, engine::general_purpose::STANDARD};

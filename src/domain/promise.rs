@@ -24,7 +24,11 @@ pub fn promise(backend: Backend, ownership: Ownership) -> Promise {
         Backend::Apple => Promise { can: rights.explained(), cannot: rights.not_granted() },
         Backend::Certificate | Backend::Browser => Promise {
             can: vec![
-                "recognize this device by its certificate, until the certificate ends or is revoked",
+                if backend == Backend::Browser {
+                    "recognize this browser by its cookie, until its enrollment ends or is revoked"
+                } else {
+                    "recognize this device by its certificate, until the certificate ends or is revoked"
+                },
                 "see the model and the version of the system that this browser tells",
             ],
             cannot: ITEMS.iter().map(|item| item.text).collect(),

@@ -14,6 +14,8 @@ use openssl::{
     sha::{Sha256, sha256},
 };
 
+use crate::domain::hex::hex;
+
 /// Random digits at the beginning of a password.
 const DIGITS: usize = 32;
 
@@ -84,15 +86,6 @@ fn random<const N: usize>() -> Result<String, ErrorStack> {
     let mut bytes = [0; N];
     rand_bytes(&mut bytes)?;
     Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

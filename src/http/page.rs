@@ -15,6 +15,8 @@ use handlebars::{Handlebars, TemplateError};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
+use crate::domain::hex::hex;
+
 /// Nothing is loaded but our own stylesheet and images, and no script at all.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                                        base-uri 'none'; frame-ancestors 'none'";
@@ -35,7 +37,7 @@ static ASSETS_VERSION: LazyLock<String> = LazyLock::new(|| {
     for name in Assets::iter() {
         all.extend(Assets::get(&name).map(|file| file.metadata.sha256_hash()).unwrap_or_default());
     }
-    openssl::sha::sha256(&all).iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    hex(openssl::sha::sha256(&all).split_at(6).0)
 });
 
 fn compile() -> Result<Handlebars<'static>, Box<TemplateError>> {

@@ -13,6 +13,7 @@ pub mod issue;
 pub mod key;
 pub(crate) mod oid;
 pub mod pkcs12;
+pub mod random;
 pub mod request;
 pub mod revoke;
 pub mod seal;

@@ -1,8 +1,8 @@
 //! A certificate with its key in one file under a password (PKCS#12, RFC 7292), as phones install it.
 
-use openssl::{hash::MessageDigest, nid::Nid, pkcs12::Pkcs12, rand::rand_bytes, stack::Stack, x509::X509};
+use openssl::{hash::MessageDigest, nid::Nid, pkcs12::Pkcs12, stack::Stack, x509::X509};
 
-use super::{During, Error, Identity};
+use super::{During, Error, Identity, random::random_text};
 use crate::words;
 
 words! {
@@ -53,15 +53,7 @@ pub fn bundle(identity: &Identity, above: &[X509], name: &str, password: &str, f
 /// # Errors
 /// The random generator fails.
 pub fn password() -> Result<String, Error> {
-    let mut password = String::with_capacity(PASSWORD_LENGTH);
-    while password.len() < PASSWORD_LENGTH {
-        let mut bytes = [0; 32];
-        rand_bytes(&mut bytes).during("draw a password")?;
-        // 248 is the largest multiple of 31 that a byte can hold: above it some characters would be likelier.
-        let usable = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| ALPHABET.get(usize::from(byte % 31)));
-        password.extend(usable.take(PASSWORD_LENGTH.saturating_sub(password.len())).map(|byte| char::from(*byte)));
-    }
-    Ok(password)
+    random_text(ALPHABET, PASSWORD_LENGTH).during("draw a password")
 }
 
 #[cfg(test)]

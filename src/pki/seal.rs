@@ -15,6 +15,8 @@ use openssl::{
     symm::{Cipher, decrypt_aead, encrypt_aead},
 };
 
+use crate::domain::hex::hex;
+
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
@@ -108,7 +110,7 @@ impl SealKey {
     /// The key as its file holds it.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        self.0.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+        hex(&self.0)
     }
 
     /// Seals a secret. `purpose` must be given again to open it, so that one column's secret cannot be moved to another.

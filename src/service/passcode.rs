@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use openssl::{error::ErrorStack, rand::rand_bytes};
+use openssl::error::ErrorStack;
 use serde_json::json;
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
         id::DeviceId,
         passcode::PasscodePolicy,
     },
+    pki::random::random_text,
     store::{
         audit::{self, Entry},
         commands::QueuedCommand,
@@ -78,25 +79,11 @@ fn draw(asked: &PasscodePolicy) -> std::result::Result<String, ErrorStack> {
     };
     let length = USUAL_LENGTH.max(asked.min_length.into());
     loop {
-        let passcode = characters(alphabet, length)?;
+        let passcode = random_text(alphabet, length)?;
         if meets(asked, &passcode) {
             return Ok(passcode);
         }
     }
-}
-
-fn characters(alphabet: &[u8], length: usize) -> std::result::Result<String, ErrorStack> {
-    let mut drawn = String::with_capacity(length);
-    while drawn.len() < length {
-        let mut bytes = [0; 64];
-        rand_bytes(&mut bytes)?;
-        // Above the largest multiple of the alphabet some characters would be likelier.
-        let size = alphabet.len().clamp(1, 256);
-        let usable = (256 / size).saturating_mul(size);
-        let found = bytes.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < usable).filter_map(|byte| alphabet.get(byte % size));
-        drawn.extend(found.take(length.saturating_sub(drawn.len())).map(|byte| char::from(*byte)));
-    }
-    Ok(drawn)
 }
 
 /// Whether a passcode is one that Android takes: no four characters that repeat or follow each other (`NUMERIC_COMPLEX`), and of

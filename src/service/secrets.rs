@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openssl::{error::ErrorStack, rand::rand_bytes, sha::sha256};
 
-use crate::domain::enrollment::CODE_DIGITS;
+use crate::{domain::enrollment::CODE_DIGITS, pki::random::random_text};
 
 /// A secret to hand out, with what is kept of it.
 pub struct Secret {
@@ -43,15 +43,7 @@ pub fn hash(text: &str) -> Vec<u8> {
 /// # Errors
 /// The random generator fails.
 pub fn generate_code() -> Result<String, ErrorStack> {
-    let mut digits = String::with_capacity(CODE_DIGITS);
-    while digits.len() < CODE_DIGITS {
-        let mut bytes = [0; 16];
-        rand_bytes(&mut bytes)?;
-        // 250 is the largest multiple of ten that a byte can hold: above it some digits would be likelier.
-        let usable = bytes.iter().filter(|byte| **byte < 250).take(CODE_DIGITS.saturating_sub(digits.len()));
-        digits.extend(usable.map(|byte| char::from(b'0' + byte % 10)));
-    }
-    Ok(digits)
+    random_text(b"0123456789", CODE_DIGITS)
 }
 
 #[cfg(test)]

@@ -95,11 +95,6 @@ impl Device {
         &self.model
     }
 
-    /// For tests that lie about identity.
-    pub fn model_mut(&mut self) -> &mut Model {
-        &mut self.model
-    }
-
     /// What the owner calls the device.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,15 +1,11 @@
 //! Many devices at once: each comes to the portal, enrolls, lives and ends by itself.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use openssl::x509::X509;
-use reqwest::Url;
 use serde::Serialize;
 use tokio::{
-    sync::{Mutex as Turn, Semaphore, watch},
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 
@@ -21,7 +17,8 @@ use crate::simulator::{
     mailbox::Mailbox,
     model::Model,
     ota,
-    portal::{Owner, Visit},
+    people::People,
+    portal::Visit,
     profile::Profile,
     transport::{Browser, Wire},
 };
@@ -59,14 +56,11 @@ pub type Sink = Arc<dyn Fn(&Report) + Send + Sync>;
 struct Fleet {
     options: IosOptions,
     wire: Wire,
-    mailbox: Mailbox,
+    people: People,
     anchors: Vec<X509>,
     sink: Sink,
     stopped: watch::Receiver<bool>,
     seats: Semaphore,
-    /// Codes of one mailbox are told apart by time only, so one person enrolls one device after the other.
-    turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
-    followed: Mutex<HashSet<Url>>,
 }
 
 /// Plays the devices until they are done or told to stop (`true` from `stopped`, or its sender dropped), and gives the last report of each, in order.
@@ -75,9 +69,8 @@ pub async fn run(options: IosOptions, stopped: watch::Receiver<bool>, sink: Sink
     let anchors = iphone::anchors(&wire, &options.portal).await?;
     let seats = Semaphore::new(options.concurrency.max(1));
     let count = options.count;
-    let mailbox = Mailbox::new(&options.outbox, options.mail_patience);
-    let fleet = Fleet { options, wire, mailbox, anchors, sink, stopped, seats, turns: Mutex::default(), followed: Mutex::default() };
-    let fleet = Arc::new(fleet);
+    let people = People::new(Mailbox::new(&options.outbox, options.mail_patience), options.portal.clone());
+    let fleet = Arc::new(Fleet { options, wire, people, anchors, sink, stopped, seats });
     let mut lives = JoinSet::new();
     for number in 0..count {
         let fleet = Arc::clone(&fleet);
@@ -135,28 +128,16 @@ impl Fleet {
 
     /// From the portal to `TokenUpdate`.
     async fn enroll(&self, report: &mut Report, model: &Model) -> Result<Phone> {
-        let turn = self.turn(&report.email);
+        let turn = self.people.turn(&report.email);
         let _turn = turn.lock().await;
         let _seat = self.seat().await?;
-        let owner = Owner {
-            browser: Browser::new(&self.options.trust, &model.user_agent())?,
-            mailbox: self.mailbox.clone(),
-            address: report.email.clone(),
-            ownership: self.options.ownership.clone(),
-            method: None,
-        };
-        let visit = owner.fetch_profile(self.start(&owner)).await?;
+        let browser = Browser::new(&self.options.trust, &model.user_agent())?;
+        let owner = self.people.owner(browser, &report.email, self.options.ownership.clone(), None);
+        let visit = owner.fetch_profile(self.people.start(&report.email)).await?;
         let mut phone = self.install(&visit, model).await?;
         phone.enroll().await?;
         report.portal_done = Some(owner.sees_done(&visit.page).await?);
         Ok(phone)
-    }
-
-    /// The invitation, if there is one that no device of this fleet followed yet; else the front page.
-    fn start(&self, owner: &Owner) -> Url {
-        let invitation = owner.mailbox.invitation(&owner.address, &self.options.portal);
-        let mut followed = self.followed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        invitation.filter(|link| followed.insert(link.clone())).unwrap_or_else(|| self.options.portal.clone())
     }
 
     async fn install(&self, visit: &Visit, model: &Model) -> Result<Phone> {
@@ -214,11 +195,6 @@ impl Fleet {
 
     async fn seat(&self) -> Result<tokio::sync::SemaphorePermit<'_>> {
         self.seats.acquire().await.map_err(|_| Error::Misuse("the fleet is closed".to_owned()))
-    }
-
-    fn turn(&self, address: &str) -> Arc<Turn<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(turns.entry(address.to_lowercase()).or_default())
     }
 }
 

@@ -29,6 +29,7 @@ pub mod obey;
 pub mod ota;
 pub mod page;
 pub mod passcode;
+mod people;
 pub mod portal;
 pub mod profile;
 pub mod propertylist;

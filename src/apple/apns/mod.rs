@@ -17,7 +17,7 @@ mod connection;
 use connection::{Connection, Failure};
 
 use crate::{
-    domain::time::Timestamp,
+    domain::{hex::hex, time::Timestamp},
     pki::{self, Identity},
 };
 
@@ -208,7 +208,7 @@ impl Apns {
     }
 
     fn request(&self, notification: &Notification) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let token = notification.token.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
+        let token = hex(&notification.token);
         let host = if self.endpoint.host.contains(':') { format!("[{}]", self.endpoint.host) } else { self.endpoint.host.clone() };
         let body = serde_json::json!({ "mdm": notification.magic }).to_string();
         Request::post(format!("https://{host}:{}/3/device/{token}", self.endpoint.port))

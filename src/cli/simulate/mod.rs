@@ -156,15 +156,13 @@ fn trust(ca_file: Option<PathBuf>, is_insecure: bool) -> Trust {
 }
 
 fn browser_options(arguments: BrowserArguments) -> anyhow::Result<BrowserOptions> {
-    let portal = arguments.portal.parse().with_context(|| format!("--portal: {} is not an address", arguments.portal))?;
-    let address = |text: &String| text.parse().with_context(|| format!("--visit: {text} is not an address"));
     Ok(BrowserOptions {
-        portal,
+        portal: address("--portal", &arguments.portal)?,
         email: arguments.email,
         outbox: arguments.outbox,
         count: arguments.count,
         forgets: arguments.forget,
-        visits: arguments.visit.iter().map(address).collect::<anyhow::Result<_>>()?,
+        visits: arguments.visit.iter().map(|text| address("--visit", text)).collect::<anyhow::Result<_>>()?,
         times: arguments.times,
         trust: trust(arguments.ca_file, arguments.insecure),
         mail_patience: Duration::from_secs(arguments.mail_seconds),

@@ -4,6 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
     error::{JsonPayloadError, PathError, QueryPayloadError},
     http::{StatusCode, header},
+    web,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -160,4 +161,21 @@ pub fn query_error(error: QueryPayloadError, _: &HttpRequest) -> actix_web::Erro
 #[must_use]
 pub fn path_error(_: PathError, _: &HttpRequest) -> actix_web::Error {
     ApiError::NoSuchAddress.into()
+}
+
+/// A resource that answers other methods with a problem of its own.
+pub fn resource(path: &str) -> actix_web::Resource {
+    web::resource(path).default_service(web::to(no_such_method))
+}
+
+/// The answer at an address that there is not.
+///
+/// # Errors
+/// Always.
+pub async fn no_such_address() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NoSuchAddress)
+}
+
+async fn no_such_method() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NoSuchMethod)
 }

@@ -2,11 +2,12 @@
 
 #![allow(unused_qualifications, reason = "the macro that describes calls qualifies the types of their parameters")]
 
-use actix_web::{HttpResponse, middleware::from_fn, web};
+use actix_web::{middleware::from_fn, web};
 
 pub mod access;
 pub mod approvals;
 pub mod audit;
+mod csv;
 pub mod devices;
 pub mod error;
 pub mod groups;
@@ -29,7 +30,7 @@ pub mod settings;
 pub mod users;
 pub mod webhooks;
 
-use error::ApiError;
+use error::{no_such_address, resource};
 
 use super::layer::refusals::note_refusals;
 
@@ -120,17 +121,4 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .default_service(web::to(no_such_address))
             .wrap(from_fn(note_refusals)),
     );
-}
-
-/// A resource that answers other methods with a problem of its own.
-fn resource(path: &str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(no_such_method))
-}
-
-async fn no_such_address() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NoSuchAddress)
-}
-
-async fn no_such_method() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NoSuchMethod)
 }

@@ -9,7 +9,10 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use crate::{android::message::CommandPayload, http::device::agent};
+use crate::{
+    android::message::CommandPayload,
+    http::device::{agent, identity},
+};
 
 use super::{
     access, approvals, audit, devices, groups, imports, jobs, launcher, links, mail_access, mails, orders, policies, preview,
@@ -46,7 +49,7 @@ use super::{
         launcher::unlock_device,
         audit::list_audit, audit::verify_audit,
         agent::activate, agent::get_policy, agent::report_posture, agent::next_command, agent::answer_command, agent::renew_certificate,
-        agent::leave,
+        agent::leave, identity::get_identity,
     ),
     components(schemas(CommandPayload)),
     modifiers(&TokenScheme)

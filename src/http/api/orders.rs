@@ -97,13 +97,17 @@ pub struct LockBody {
 }
 
 /// Locks a device.
-#[utoipa::path(post, path = "/api/v1/devices/{id}/lock", params(("id" = DeviceId, Path)), request_body = Option<LockBody>, responses((status = 202, body = Ordered), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "devices", security(("token" = [])))]
+#[utoipa::path(post, path = "/api/v1/devices/{id}/lock", params(("id" = DeviceId, Path)), request_body = Option<LockBody>, responses((status = 202, body = Ordered), (status = 400, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "devices", security(("token" = [])))]
 pub async fn lock_device(caller: Caller, app: web::Data<App>, id: web::Path<DeviceId>, body: web::Bytes) -> Result<HttpResponse, ApiError> {
     caller.must(Permission::SupportDevices)?;
     let LockBody { message, phone_number } = optional_json(&body)?;
     for (field, text) in [("message", &message), ("phone_number", &phone_number)] {
         if text.as_ref().is_some_and(|text| text.chars().count() > 200) {
             return Err(Error::invalid(field, "must have at most 200 characters").into());
+        }
+        // No lock screen shows them, and PostgreSQL keeps no zero.
+        if text.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
+            return Err(Error::invalid(field, "must be one line without control characters").into());
         }
     }
     let order = Order::Command(Command::DeviceLock { message, phone_number });

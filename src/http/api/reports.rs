@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    csv,
     devices::DeviceView,
     error::{ApiError, Problem},
 };
@@ -124,11 +125,7 @@ pub fn csv_report(app: std::sync::Arc<App>, filter: Filter) -> HttpResponse {
             Ok(Some((web::Bytes::from(text), last.map(Some))))
         }
     });
-    HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header(("content-disposition", "attachment; filename=\"compliance.csv\""))
-        .insert_header(("cache-control", "no-store"))
-        .streaming(rows)
+    csv::answer("compliance.csv", rows)
 }
 
 fn line(device: &DeviceView) -> String {
@@ -150,28 +147,5 @@ fn line(device: &DeviceView) -> String {
         time(device.evaluated_at),
         time(device.enrolled_at),
     ];
-    let fields: Vec<String> = fields.iter().map(|field| csv_field(field)).collect();
-    fields.join(",") + "\r\n"
-}
-
-/// One field (RFC 4180). A spreadsheet would run text that begins like a formula, so an apostrophe is put before it.
-pub(super) fn csv_field(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    // Some spreadsheets divide at semicolons: a quoted field stays one for them as well.
-    if text.contains(['"', ',', ';', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::csv_field;
-
-    #[test]
-    fn a_field_cannot_break_out_or_become_a_formula() {
-        assert_eq!(csv_field("plain"), "plain");
-        assert_eq!(csv_field("a,\"b\"\r\n"), "\"a,\"\"b\"\"\r\n\"");
-        assert_eq!(csv_field("=cmd()"), "'=cmd()");
-        assert_eq!(csv_field("@x,y"), "\"'@x,y\"");
-        assert_eq!(csv_field("x;=cmd()"), "\"x;=cmd()\"");
-    }
+    csv::line(&fields)
 }

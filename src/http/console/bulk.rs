@@ -67,11 +67,12 @@ impl Deed {
                 "Each device reports its passcode, encryption and system version when it next connects. Nothing on it changes."
             }
             Self::Lock => {
-                "The screen of each device is locked when it next connects. Its owner unlocks it with the passcode. Nothing is lost."
+                "The screen of each device is locked when it next connects. Its owner unlocks it with the passcode; with \
+                 the launcher it stays locked until it is unlocked here. Nothing is lost."
             }
             Self::Retire => {
-                "Each device loses access at once and its certificate is revoked. When it next connects it removes everything that was \
-                 installed from here. The person's own data stays. To come back, it has to be enrolled again."
+                "Each device loses access at once and its certificate is revoked. A managed one removes what was installed from \
+                 here when it next connects. The person's own data stays. To come back, it has to be enrolled again."
             }
         }
     }

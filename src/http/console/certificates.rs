@@ -8,7 +8,10 @@ use super::{
     show::{self, When},
 };
 use crate::{
-    domain::id::{CertificateId, DeviceId},
+    domain::{
+        hex::hex,
+        id::{CertificateId, DeviceId},
+    },
     http::{api::paging, extract::admin::Admin, problem::Problem},
     service::Error,
     store::{
@@ -82,7 +85,7 @@ type TabText = (&'static str, &'static str, &'static str);
 const VALID: TabText = ("valid", "Valid", "No device has a certificate yet. Devices get one when they enroll.");
 const TABS: [TabText; 4] = [
     VALID,
-    ("ending", "Ending soon", "No certificate ends soon. Devices renew theirs by themselves, from two thirds of its life on."),
+    ("ending", "Ending soon", "No certificate ends soon. Managed devices renew theirs by themselves, from two thirds of its life on."),
     ("revoked", "Revoked", "No certificate was revoked. Wiping or retiring a device revokes its certificate."),
     ("expired", "Expired", "No certificate has expired."),
 ];
@@ -148,13 +151,4 @@ const fn describe(kind: AuthorityKind) -> (&'static str, &'static str) {
         AuthorityKind::ProfileSigner => ("Profiles", "Signs the profiles that phones install."),
         AuthorityKind::OcspResponder => ("OCSP", "Signs the answers on whether a certificate was revoked."),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

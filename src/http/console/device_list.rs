@@ -172,7 +172,6 @@ pub(super) fn system_of(device: &Device) -> String {
 }
 
 #[derive(Debug, Serialize)]
-#[allow(clippy::struct_excessive_bools, reason = "each is one button that is shown or not")]
 struct DevicesView {
     choices: Choices,
     rows: Vec<Row>,

@@ -67,6 +67,8 @@ struct OrderView {
     refusal: Option<String>,
     profiles: Vec<String>,
     is_apple: bool,
+    /// What locks it is the launcher, which a passcode does not open.
+    is_launcher: bool,
     /// What happens when the device is let go.
     retire: &'static [&'static str],
     /// What goes with a selective wipe.
@@ -294,6 +296,7 @@ async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Opti
             .map(|fact| fact.value.into_iter().map(|profile| profile.identifier).collect())
             .unwrap_or_default(),
         is_apple: backend == Backend::Apple,
+        is_launcher: backend == Backend::Headwind,
         retire: words.retire,
         goes: words.selective_goes,
         stays: words.selective_stays,

@@ -106,7 +106,6 @@ struct Row {
 }
 
 #[derive(Debug, Serialize)]
-#[allow(clippy::struct_excessive_bools, reason = "each is something that is shown or not")]
 struct UsersView {
     fields: Vec<Field>,
     q: String,

@@ -1,14 +1,11 @@
 //! Many Android devices at once: each comes to the portal, enrolls, lives and ends by itself.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use reqwest::Url;
 use serde::Serialize;
 use tokio::{
-    sync::{Mutex as Turn, Semaphore, watch},
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 
@@ -26,6 +23,7 @@ use crate::simulator::{
     mailbox::Mailbox,
     message::{State, Step},
     page::Page,
+    people::People,
     portal::Owner,
     transport::Browser,
 };
@@ -63,20 +61,17 @@ pub type Sink = Arc<dyn Fn(&Report) + Send + Sync>;
 
 struct Fleet {
     options: AndroidOptions,
-    mailbox: Mailbox,
+    people: People,
     sink: Sink,
     stopped: watch::Receiver<bool>,
     seats: Semaphore,
-    /// Codes of one mailbox are told apart by time only, so one person enrolls one device after the other.
-    turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
-    followed: Mutex<HashSet<Url>>,
 }
 
 /// Plays the devices until they are done or told to stop, and gives the last report of each, in order.
 pub async fn run(options: AndroidOptions, stopped: watch::Receiver<bool>, sink: Sink) -> Result<Vec<Report>> {
-    let mailbox = Mailbox::new(&options.outbox, options.mail_patience);
+    let people = People::new(Mailbox::new(&options.outbox, options.mail_patience), options.portal.clone());
     let (count, seats) = (options.count, Semaphore::new(options.concurrency.max(1)));
-    let fleet = Arc::new(Fleet { options, mailbox, sink, stopped, seats, turns: Mutex::default(), followed: Mutex::default() });
+    let fleet = Arc::new(Fleet { options, people, sink, stopped, seats });
     let mut lives = JoinSet::new();
     for number in 0..count {
         let fleet = Arc::clone(&fleet);
@@ -128,19 +123,15 @@ impl Fleet {
     }
 
     async fn enroll(&self, report: &mut Report, handset: Handset) -> Result<Device> {
-        let turn = self.turn(&report.email);
+        let turn = self.people.turn(&report.email);
         let _turn = turn.lock().await;
         let _seat = self.seats.acquire().await.map_err(|_| Error::Misuse("the fleet is closed".to_owned()))?;
         let options = &self.options;
         let user_agent = if options.backend == Backend::Headwind { COMPUTER.to_owned() } else { handset.user_agent() };
-        let owner = Owner {
-            browser: Browser::new(&options.trust, &user_agent)?,
-            mailbox: self.mailbox.clone(),
-            address: report.email.clone(),
-            ownership: options.ownership().map(str::to_owned),
-            method: Some(options.backend.word().to_owned()),
-        };
-        let start = self.start(&owner);
+        let browser = Browser::new(&options.trust, &user_agent)?;
+        let (ownership, method) = (options.ownership().map(str::to_owned), options.backend.word().to_owned());
+        let owner = self.people.owner(browser, &report.email, ownership, Some(method));
+        let start = self.people.start(&report.email);
         let (page, device) = match options.backend {
             Backend::Agent => self.enroll_agent(&owner, start, handset).await?,
             Backend::Certificate => self.enroll_certificate(&owner, start).await?,
@@ -188,13 +179,6 @@ impl Fleet {
         Ok((page, Device::Launcher(launcher)))
     }
 
-    /// The invitation, if there is one that no device of this fleet followed yet; else the front page.
-    fn start(&self, owner: &Owner) -> Url {
-        let invitation = owner.mailbox.invitation(&owner.address, &self.options.portal);
-        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        invitation.filter(|link| followed.insert(link.clone())).unwrap_or_else(|| self.options.portal.clone())
-    }
-
     /// Asks and obeys until the device is gone or everything stops.
     async fn stay(&self, device: &mut Device) -> Result<()> {
         let mut stopped = self.stopped.clone();
@@ -210,11 +194,6 @@ impl Fleet {
             }
         }
         Ok(())
-    }
-
-    fn turn(&self, address: &str) -> Arc<Turn<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(address.to_lowercase()).or_default())
     }
 
     /// Writes into the report what has become of the device.
