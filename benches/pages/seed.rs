@@ -124,6 +124,7 @@ fn user(number: usize, now: Timestamp) -> User {
         must_change_password: false,
         created_at: now,
         updated_at: now,
+        language: None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     config::{Config, MailRoute, Webhooks},
     domain::time::Clock,
     dovecot::Doveadm,
-    mail::{Mailer, folder::Folder, route::RouteError, smtp::Smtp},
+    mail::{Mailer, folder::Folder, languages::Languages, route::RouteError, smtp::Smtp},
     pki::seal::SealKey,
     service::{self, App, Parts, authorities, settings::Settings},
     store::{self, DatabaseUrl, Store, migrate},
@@ -45,12 +45,16 @@ pub fn app_of(config: &Config, clock: Arc<dyn Clock>, organization: &str) -> any
         mailer: mailer(&config.mail)?,
         apns: apns(config)?,
         is_mail_kept_as_files: matches!(config.mail, MailRoute::Folder(_)),
+        languages: Languages::with_folder(&config.data_dir.join(LANGUAGES)),
         messenger: messenger(&config.webhooks)?,
         doveadm: Doveadm::new()?,
         public_url: config.public_url.clone(),
         device_url: config.device_url.clone(),
     })))
 }
+
+/// The folder of the data folder where languages of mails lie.
+pub const LANGUAGES: &str = "mails";
 
 /// Makes the folders that the server needs, for its owner only: they hold the database, the key and mail.
 ///

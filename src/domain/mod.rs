@@ -13,6 +13,7 @@ pub mod hex;
 pub mod id;
 pub mod ladder;
 pub mod link;
+pub mod mail;
 pub mod mail_access;
 pub mod networks;
 pub mod origin;

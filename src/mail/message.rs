@@ -1,138 +1,15 @@
-//! Messages from templates: each mail is a subject, a text and an HTML form of the same words.
+//! Messages as they go over the wire: a text and an HTML form of the same words, with the headers that mail needs.
 
-use std::sync::LazyLock;
-
-use handlebars::Handlebars;
 use lettre::{
     Message,
     message::{Mailbox, MultiPart, header},
 };
-use serde::Serialize;
 
+use super::render::{Rendered, one_line};
 use crate::domain::{id::MailId, time::Timestamp};
-
-/// A mail that the server sends, with what its templates need.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum Template {
-    /// Asks a user to enroll.
-    Invitation {
-        /// The organization's name.
-        organization: String,
-        /// The user's name.
-        name: String,
-        /// The plain link to the portal. It enrolls nobody by itself.
-        link: String,
-        /// Until when the link works, as a date.
-        until: String,
-    },
-    /// Carries a code.
-    Code {
-        /// The organization's name.
-        organization: String,
-        /// The eight digits.
-        code: String,
-        /// The same in two groups of four.
-        spaced: String,
-        /// For how many minutes it works.
-        minutes: i64,
-        /// The portal's host, for the browser that fills the code in by itself.
-        host: String,
-    },
-    /// Tells a person that a device breaks its policy.
-    Compliance {
-        /// The organization's name.
-        organization: String,
-        /// The user's name.
-        name: String,
-        /// What the device is called.
-        device: String,
-        /// Access is lost already.
-        is_blocked: bool,
-        /// Until when there is time, as a date; none where there is no such day.
-        until: Option<String>,
-        /// What is wrong.
-        reasons: Vec<Mended>,
-        /// Where the person sees their devices.
-        link: String,
-    },
-    /// Brings a view of the compliance report.
-    Report {
-        /// The organization's name.
-        organization: String,
-        /// What the view is called.
-        report: String,
-        /// When it was counted, as a date.
-        counted: String,
-        /// How many devices it shows.
-        devices: i64,
-        /// The same by status.
-        numbers: Vec<Number>,
-        /// The first of them.
-        lines: Vec<Line>,
-        /// There are more than those.
-        has_more: bool,
-        /// Where all of them are.
-        link: String,
-    },
-    /// Shows an administrator that mail arrives.
-    Test {
-        /// The organization's name.
-        organization: String,
-        /// The portal's host.
-        host: String,
-    },
-}
-
-/// How many devices there are of one status.
-#[derive(Debug, Clone, Serialize)]
-pub struct Number {
-    /// The status.
-    pub word: String,
-    /// How many.
-    pub count: i64,
-}
-
-/// One device of a report.
-#[derive(Debug, Clone, Serialize)]
-pub struct Line {
-    /// What it is called.
-    pub name: String,
-    /// Its owner's address.
-    pub email: String,
-    /// Its verdict.
-    pub status: String,
-    /// Why, where there is a reason.
-    pub why: String,
-}
-
-/// What is wrong with a device, and how it is mended.
-#[derive(Debug, Clone, Serialize)]
-pub struct Mended {
-    /// What is wrong.
-    pub text: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-impl Template {
-    /// The word for this mail.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Invitation { .. } => "invitation",
-            Self::Code { .. } => "code",
-            Self::Compliance { .. } => "compliance",
-            Self::Report { .. } => "report",
-            Self::Test { .. } => "test",
-        }
-    }
-}
 
 /// A message that was made.
 pub struct Composed {
-    /// Its subject.
-    pub subject: String,
     /// `Message-ID` without its angle brackets.
     pub message_id: String,
     /// The message as it goes over the wire.
@@ -142,9 +19,6 @@ pub struct Composed {
 /// Why a message could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// A template is wrong.
-    #[error("the template of the mail '{0}' failed")]
-    Template(&'static str, #[source] Box<handlebars::RenderError>),
     /// An address is not one.
     #[error("'{0}' is not a mail address")]
     Address(String),
@@ -168,31 +42,20 @@ pub struct Envelope<'a> {
 ///
 /// # Errors
 /// An address is not one.
-pub fn compose(id: MailId, template: &Template, envelope: Envelope<'_>, now: Timestamp) -> Result<Composed, ComposeError> {
-    let render = |part: &str| {
-        TEMPLATES
-            .render(&format!("{}/{part}", template.name()), template)
-            .map_err(|error| ComposeError::Template(template.name(), Box::new(error)))
-    };
+pub fn compose(id: MailId, mail: Rendered, envelope: Envelope<'_>, now: Timestamp) -> Result<Composed, ComposeError> {
     let address = |text: &str| text.parse::<lettre::Address>().map_err(|_| ComposeError::Address(text.to_owned()));
-    let subject = one_line(&render("subject")?);
     let sender = address(envelope.sender)?;
     let message_id = format!("{id}@{}", sender.domain());
     let sent_at = std::time::UNIX_EPOCH + now.since(Timestamp::default());
     let message = Message::builder()
         .from(Mailbox::new(Some(one_line(envelope.sender_name)), sender))
         .to(Mailbox::new(None, address(envelope.recipient)?))
-        .subject(&subject)
+        .subject(mail.subject)
         .date(sent_at)
         .message_id(Some(format!("<{message_id}>")))
         .header(AutoSubmitted)
-        .multipart(MultiPart::alternative_plain_html(render("text")?, render("html")?))?;
-    Ok(Composed { subject, message_id, bytes: message.formatted() })
-}
-
-/// A text for a header: a line break would begin another one.
-fn one_line(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+        .multipart(MultiPart::alternative_plain_html(mail.text, mail.html))?;
+    Ok(Composed { message_id, bytes: message.formatted() })
 }
 
 /// `Auto-Submitted: auto-generated` (RFC 3834): nobody's absence notice should answer.
@@ -213,41 +76,24 @@ impl header::Header for AutoSubmitted {
     }
 }
 
-static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
-    let mut templates = Handlebars::new();
-    templates.set_strict_mode(true);
-    macro_rules! register {
-        ($($mail:literal),+) => { $(
-            register_plain(&mut templates, concat!($mail, "/subject"), include_str!(concat!("templates/", $mail, "/subject.txt.hbs")));
-            register_plain(&mut templates, concat!($mail, "/text"), include_str!(concat!("templates/", $mail, "/body.txt.hbs")));
-            register_html(&mut templates, concat!($mail, "/html"), include_str!(concat!("templates/", $mail, "/body.html.hbs")));
-        )+ };
-    }
-    register!("invitation", "code", "compliance", "report", "test");
-    templates
-});
-
-/// Text is not HTML: what a name contains must arrive as it is, so such templates use triple braces.
-fn register_plain(templates: &mut Handlebars<'static>, name: &str, text: &str) {
-    register_html(templates, name, text);
-}
-
-fn register_html(templates: &mut Handlebars<'static>, name: &str, text: &str) {
-    if let Err(error) = templates.register_template_string(name, text) {
-        // The templates are part of the program; a test renders each of them.
-        tracing::error!(template = name, error = %error, "a mail template is wrong");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::{
+        languages::Languages,
+        render::render,
+        template::{Mended, Template},
+    };
 
     const ENVELOPE: Envelope<'_> = Envelope { sender: "it@example.com", sender_name: "Example Ltd", recipient: "ada@example.com" };
 
+    fn rendered(template: &Template) -> Rendered {
+        render(Languages::shipped().text("en", template.kind()).unwrap(), template, "en").unwrap()
+    }
+
     fn text_of(template: &Template) -> String {
         let id = MailId::from_bytes([7; 16]);
-        let bytes = compose(id, template, ENVELOPE, Timestamp::from_millis(1_790_000_000_000)).unwrap().bytes;
+        let bytes = compose(id, rendered(template), ENVELOPE, Timestamp::from_millis(1_790_000_000_000)).unwrap().bytes;
         // Where quoted-printable breaks a line, the text goes on.
         String::from_utf8(bytes).unwrap().replace("=\r\n", "")
     }
@@ -309,7 +155,7 @@ mod tests {
     fn the_message_id_follows_from_the_mail() {
         let template = Template::Invitation { organization: "E".into(), name: "A".into(), link: "l".into(), until: "u".into() };
         let id = MailId::new();
-        let compose = || compose(id, &template, ENVELOPE, Timestamp::from_millis(0)).unwrap();
+        let compose = || compose(id, rendered(&template), ENVELOPE, Timestamp::from_millis(0)).unwrap();
         assert_eq!(compose().message_id, compose().message_id);
         assert_eq!(compose().message_id, format!("{id}@example.com"));
     }
@@ -319,7 +165,7 @@ mod tests {
         let envelope = Envelope { sender_name: "Evil\r\nBcc: eve@example.com", ..ENVELOPE };
         let template =
             Template::Invitation { organization: "E\r\nBcc: x@y.z".into(), name: "A".into(), link: "l".into(), until: "u".into() };
-        let composed = compose(MailId::new(), &template, envelope, Timestamp::from_millis(0)).unwrap();
+        let composed = compose(MailId::new(), rendered(&template), envelope, Timestamp::from_millis(0)).unwrap();
         let text = String::from_utf8(composed.bytes).unwrap();
         let headers = text.split("\r\n\r\n").next().unwrap();
         assert!(!headers.lines().any(|line| line.starts_with("Bcc")), "{headers}");

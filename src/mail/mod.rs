@@ -1,11 +1,17 @@
-//! Mail: messages made from templates, and the ways that they leave. Nothing here knows the database; the outbox does.
+//! Mail: texts in several languages, messages made from them, and the ways that they leave. Nothing here knows the database; the
+//! outbox does.
 
 use std::{future::Future, pin::Pin};
 
 pub mod folder;
+mod html;
+pub mod languages;
 pub mod message;
+pub mod render;
 pub mod route;
+pub mod sample;
 pub mod smtp;
+pub mod template;
 
 /// A message ready to leave.
 #[derive(Debug, Clone)]

@@ -228,6 +228,7 @@ impl App {
         devices::update(tx, &device)?;
         timeline::record(tx, device_id, now, "enrolled", "The enrollment is complete.", cause)?;
         self.announce(tx, EventKind::DeviceEnrolled, &device, json!({}))?;
+        self.tell_of_enrollment(tx, &device, enrollment.backend)?;
         // The policy's profile first, so that the questions that follow are answered with it installed.
         self.reconcile_device(tx, device_id, "enrollment")?;
         if device.state == EnrollmentState::Enrolled { self.ask_for_facts(tx, enrollment, device_id).map(drop) } else { Ok(()) }
@@ -302,6 +303,7 @@ impl App {
         timeline::record(tx, id, now, kind, text, cause)?;
         if state == EnrollmentState::Wiped {
             self.announce(tx, EventKind::WipeAcknowledged, &device, json!({}))?;
+            self.tell_of_wipe(tx, &device)?;
         }
         self.reconcile_device(tx, id, cause)
     }

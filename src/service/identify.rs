@@ -19,7 +19,7 @@ use crate::{
         time::Timestamp,
         user::{UserState, normalize_address},
     },
-    mail::message::Template,
+    mail::template::Template,
     store::{
         Conn, Tx,
         codes::{self, Code},

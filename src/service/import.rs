@@ -155,7 +155,7 @@ impl App {
         Ok(id)
     }
 
-    fn begin_import(
+    pub(super) fn begin_import(
         &self,
         tx: &mut Tx<'_>,
         actor: &Actor,
@@ -212,6 +212,7 @@ impl App {
             match import.kind {
                 ImportKind::Users => self.create_from(tx, &import, &mut line)?,
                 ImportKind::Invitations => self.invite_from(tx, &import, &mut line)?,
+                ImportKind::Announcements => self.announce_to(tx, &mut line)?,
             }
             imports::settle(tx, &line)?;
         }
@@ -243,6 +244,7 @@ impl App {
             must_change_password: false,
             created_at: now,
             updated_at: now,
+            language: None,
         };
         self.create_user_in(tx, &import.actor(), &user, &members_of)?;
         (line.outcome, line.user_id) = (Outcome::Created, Some(user.id));

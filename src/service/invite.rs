@@ -13,7 +13,7 @@ use crate::{
         id::{InvitationId, MailId, UserId},
         user::UserState,
     },
-    mail::message::Template,
+    mail::template::Template,
     store::{
         Tx,
         audit::{self, Entry},

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{App, Result, comply::Known, outbox, settings};
+use super::{App, Result, comply::Known, notices, outbox, settings};
 use crate::{
     apple::profile,
     domain::{
@@ -17,7 +17,7 @@ use crate::{
         time::Timestamp,
         user::UserState,
     },
-    mail::message::{Mended, Template},
+    mail::template::{Mended, Template},
     store::{
         Tx,
         audit::{self, Entry},
@@ -80,12 +80,11 @@ impl App {
     fn tell_person(&self, tx: &mut Tx<'_>, known: &Known, verdict: &Verdict, is_blocked: bool) -> Result<()> {
         let Some(user) = users::find(tx, known.device.user_id)?.filter(|user| user.state == UserState::Active) else { return Ok(()) };
         let device = &known.device;
-        let name = device.device_name.clone().or_else(|| device.model.clone()).unwrap_or_else(|| "your device".into());
         let broken = verdict.reasons.iter().filter(|reason| is_broken(&reason.code));
         let template = Template::Compliance {
             organization: settings::read(tx, &self.default_sender)?.organization,
             name: user.name.clone(),
-            device: name,
+            device: notices::name_of(device),
             is_blocked,
             until: verdict.deadline.map(|at| at.calendar().date().to_string()),
             reasons: broken.map(|reason| Mended { text: reason.text.clone(), remedy: reason.remedy.clone() }).collect(),

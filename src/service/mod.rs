@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 pub mod access;
 pub mod android;
 mod announce;
+pub mod announcement;
 pub mod approve;
 mod asked;
 pub mod authorities;
@@ -38,6 +39,8 @@ pub mod mail_access;
 pub mod mail_gate;
 pub mod mail_profile;
 pub mod mail_sessions;
+pub mod mail_texts;
+mod notices;
 pub mod offers;
 pub mod ota;
 pub mod outbox;
@@ -77,7 +80,7 @@ use crate::{
     apple::apns::Apns,
     domain::time::{Clock, Timestamp},
     dovecot::Doveadm,
-    mail::Mailer,
+    mail::{Mailer, languages::Languages},
     pki::seal::SealKey,
     store::{self, Conn, Store, Tx},
     webhook::Messenger,
@@ -93,6 +96,7 @@ pub struct App {
     pusher: push::Pusher,
     /// Mail goes into a folder, from where nobody sends it on.
     is_mail_kept_as_files: bool,
+    languages: Languages,
     messenger: Messenger,
     doveadm: Doveadm,
     /// When Dovecot was last noted to have told of a login, in milliseconds.
@@ -140,6 +144,8 @@ pub struct Parts {
     pub apns: Apns,
     /// Mail goes into a folder, from where nobody sends it on.
     pub is_mail_kept_as_files: bool,
+    /// The languages that mails are written in.
+    pub languages: Languages,
     /// Who tells other systems of events.
     pub messenger: Messenger,
     /// Who ends sessions at Dovecot.
@@ -164,6 +170,7 @@ impl App {
             mailer: parts.mailer,
             pusher: push::Pusher::new(parts.apns),
             is_mail_kept_as_files: parts.is_mail_kept_as_files,
+            languages: parts.languages,
             messenger: parts.messenger,
             doveadm: parts.doveadm,
             mail_noted_at: AtomicI64::new(0),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, host_of, settings};
+use super::{App, Error, Result, host_of, mail_texts, settings};
 use crate::{
     domain::{
         audit::Actor,
@@ -14,7 +14,8 @@ use crate::{
     },
     mail::{
         DeliveryError, Outgoing,
-        message::{Envelope, Template, compose},
+        message::{Envelope, compose},
+        template::Template,
     },
     store::{
         Tx,
@@ -49,15 +50,18 @@ pub(super) fn enqueue(tx: &mut Tx<'_>, app: &App, mail: NewMail) -> Result<MailI
     let settings = settings::read(tx, &app.default_sender)?;
     let id = MailId::new();
     let envelope = Envelope { sender: &settings.mail_sender, sender_name: &settings.organization, recipient: &mail.recipient };
-    let composed = compose(id, &mail.template, envelope, now).map_err(|error| Error::internal("writing a mail", error))?;
+    let language = mail_texts::language_of(tx, mail.user, &settings)?;
+    let rendered = mail_texts::written(tx, app, &mail.template, &language)?;
+    let subject = rendered.subject.clone();
+    let composed = compose(id, rendered, envelope, now).map_err(|error| Error::internal("writing a mail", error))?;
     mails::insert(
         tx,
         &Mail {
             id,
             user_id: mail.user,
             recipient: mail.recipient,
-            template: mail.template.name().into(),
-            subject: composed.subject,
+            template: mail.template.kind().as_str().into(),
+            subject,
             message_id: composed.message_id,
             sealed_message: Some(app.keys.seal(PURPOSE, &composed.bytes)?),
             state: MailState::Queued,

@@ -19,7 +19,7 @@ use crate::{
         schedule::Every,
         user::{UserState, normalize_address},
     },
-    mail::message::{Line, Number, Template},
+    mail::template::{Line, Number, Template},
     store::{
         Tx,
         audit::{self, Entry},

@@ -14,6 +14,7 @@ use crate::{
         destination::{MOST_HOSTS, is_host},
         id::GroupId,
         link::is_domain,
+        mail::ENGLISH,
         user::normalize_address,
     },
     store::{
@@ -35,6 +36,8 @@ pub struct Settings {
     pub organization: String,
     /// The address that mails come from. Never empty: mail without a sender is rejected by large providers.
     pub mail_sender: String,
+    /// The language of mails to people who have none of their own, such as `en` or `de`.
+    pub mail_language: String,
     /// Days for which a device certificate is valid, 30 to 825. It is renewed from two thirds of its life.
     pub certificate_days: u16,
     /// Hours after which a device is asked for its facts again, 1 to 168.
@@ -73,6 +76,7 @@ impl Default for Settings {
         Self {
             organization: "Enlist".into(),
             mail_sender: String::new(),
+            mail_language: ENGLISH.into(),
             certificate_days: 365,
             refresh_hours: 6,
             wipe_limit: 20,
@@ -116,6 +120,8 @@ pub struct SettingsChange {
     pub organization: Option<String>,
     /// See [`Settings::mail_sender`].
     pub mail_sender: Option<String>,
+    /// See [`Settings::mail_language`].
+    pub mail_language: Option<String>,
     /// See [`Settings::certificate_days`].
     pub certificate_days: Option<u16>,
     /// See [`Settings::refresh_hours`].
@@ -156,7 +162,17 @@ pub struct SettingsChange {
 impl SettingsChange {
     fn apply(self, settings: &mut Settings) {
         macro_rules! apply { ($($field:ident),+) => { $( if let Some(value) = self.$field { settings.$field = value; } )+ } }
-        apply!(organization, mail_sender, certificate_days, refresh_hours, wipe_limit, ota_enrollment, scep_allow_sha1, scep_allow_3des);
+        apply!(
+            organization,
+            mail_sender,
+            mail_language,
+            certificate_days,
+            refresh_hours,
+            wipe_limit,
+            ota_enrollment,
+            scep_allow_sha1,
+            scep_allow_3des
+        );
         apply!(browser_enrollment_enabled, browser_enrollment_groups, browser_enrollment_awareness, browser_enrollment_domains);
         apply!(gate_hosts, device_limits);
         if let Some(Written(days)) = self.browser_enrollment_days {
@@ -306,6 +322,9 @@ impl App {
             let is_confirmed = change.confirm_risk;
             change.apply(&mut after);
             after.check()?;
+            if after.mail_language != before.mail_language {
+                app.check_language("mail_language", &after.mail_language)?;
+            }
             if after.browser_enrollment_groups != before.browser_enrollment_groups {
                 check_groups(tx, &after.browser_enrollment_groups)?;
             }

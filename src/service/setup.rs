@@ -69,6 +69,7 @@ impl App {
                 must_change_password: false,
                 created_at: now,
                 updated_at: now,
+                language: None,
             };
             users::insert(tx, &user)?;
             let detail = json!({ "email": user.email, "role": user.role, "organization": organization });

@@ -36,6 +36,8 @@ pub struct NewUser {
     pub groups: Vec<GroupId>,
     /// Their role.
     pub role: Option<Role>,
+    /// The language of the mails to them; none for the organization's.
+    pub language: Option<String>,
 }
 
 /// A change of a user; what is left out stays. A role of `Some(None)` is taken away.
@@ -53,6 +55,8 @@ pub struct UserChange {
     pub role: Option<Option<Role>>,
     /// Whether they take part.
     pub state: Option<UserState>,
+    /// A new language of the mails to them; `Some(None)` for the organization's.
+    pub language: Option<Option<String>>,
 }
 
 impl App {
@@ -63,6 +67,9 @@ impl App {
     pub async fn create_user(self: &Arc<Self>, actor: Actor, new: NewUser) -> Result<User> {
         let email = normalize_address(&new.email).map_err(|why| Error::invalid("email", why))?;
         let name = checked_name(&new.name)?;
+        if let Some(language) = &new.language {
+            self.check_language("language", language)?;
+        }
         let password_hash = match new.password {
             Some(password) => Some(hash_password(password).await?),
             None => None,
@@ -81,6 +88,7 @@ impl App {
                 must_change_password: new.must_change_password,
                 created_at: now,
                 updated_at: now,
+                language: new.language,
             };
             app.create_user_in(tx, &actor, &user, &new.groups)?;
             Ok(user)
@@ -109,6 +117,9 @@ impl App {
     pub async fn change_user(self: &Arc<Self>, actor: Actor, role: Role, id: UserId, change: UserChange) -> Result<User> {
         let email = change.email.as_deref().map(normalize_address).transpose().map_err(|why| Error::invalid("email", why))?;
         let name = change.name.as_deref().map(checked_name).transpose()?;
+        if let Some(Some(language)) = &change.language {
+            self.check_language("language", language)?;
+        }
         let password_hash = match change.password.clone() {
             Some(password) => Some(hash_password(password).await?),
             None => None,
@@ -126,6 +137,7 @@ impl App {
             user.name = name.unwrap_or(user.name);
             user.role = change.role.unwrap_or(user.role);
             user.state = change.state.unwrap_or(user.state);
+            user.language = change.language.unwrap_or(user.language);
             user.must_change_password = change.must_change_password.unwrap_or(user.must_change_password);
             user.password_hash = password_hash.or(user.password_hash);
             user.updated_at = app.now();
@@ -150,8 +162,8 @@ impl App {
                 }
             }
             let detail = json!({
-                "before": { "email": before.email, "name": before.name, "role": before.role, "state": before.state },
-                "after": { "email": user.email, "name": user.name, "role": user.role, "state": user.state },
+                "before": { "email": before.email, "name": before.name, "role": before.role, "state": before.state, "language": before.language },
+                "after": { "email": user.email, "name": user.name, "role": user.role, "state": user.state, "language": user.language },
                 "password_changed": change.password.is_some(),
             });
             app.note_user(tx, &actor, "user.change", id, detail)?;

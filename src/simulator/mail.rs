@@ -63,9 +63,9 @@ impl Mail {
     }
 }
 
-/// The word, if it is exactly so many digits once punctuation around it is taken off.
+/// The word, if it is exactly so many digits once punctuation around it is taken off. One dash may divide them; a date has two.
 fn digits(word: &str, count: usize) -> Option<String> {
-    let bare = word.trim_matches(|c: char| !c.is_alphanumeric()).replace('-', "");
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric()).replacen('-', "", 1);
     (bare.len() == count && bare.bytes().all(|byte| byte.is_ascii_digit())).then_some(bare)
 }
 

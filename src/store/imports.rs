@@ -28,6 +28,8 @@ words! {
         Users = "users",
         /// A user who is there is invited.
         Invitations = "invitations",
+        /// A user who is there is written the announcement.
+        Announcements = "announcements",
     }
 }
 
@@ -48,7 +50,7 @@ words! {
         Waiting = "waiting",
         /// The user was created.
         Created = "created",
-        /// The user, who was there before, was invited.
+        /// The user, who was there before, was written to.
         Invited = "invited",
         /// The user was there before, and nothing was changed.
         Existing = "existing",
@@ -108,7 +110,7 @@ pub struct Line {
     pub why: Option<String>,
     /// The user.
     pub user_id: Option<UserId>,
-    /// The invitation.
+    /// The mail to them.
     pub mail_id: Option<MailId>,
 }
 
@@ -207,17 +209,17 @@ pub struct Counts {
     pub waiting: i64,
     /// Users that were created.
     pub created: i64,
-    /// Users that were invited.
+    /// Users that were invited, or written to.
     pub invited: i64,
     /// Users that were there before.
     pub existing: i64,
     /// Lines that could not be done.
     pub failed: i64,
-    /// Invitations that are still to be sent.
+    /// Mails that are still to be sent.
     pub mails_waiting: i64,
-    /// Invitations that the mail server took.
+    /// Mails that the mail server took.
     pub mails_sent: i64,
-    /// Invitations that were given up.
+    /// Mails that were given up.
     pub mails_failed: i64,
 }
 

@@ -46,6 +46,7 @@ pub mod launcher_packages;
 pub mod launchers;
 pub mod links;
 pub mod mail_accounts;
+pub mod mail_texts;
 pub mod mails;
 pub mod migrate;
 pub mod page;

@@ -52,6 +52,7 @@ diesel::table! {
         must_change_password -> Bool,
         created_at -> BigInt,
         updated_at -> BigInt,
+        language -> Nullable<Text>,
     }
 }
 
@@ -483,6 +484,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_texts (kind, language) {
+        kind -> Text,
+        language -> Text,
+        subject -> Text,
+        body -> Text,
+        updated_at -> BigInt,
+        updated_by -> Text,
+    }
+}
+
+diesel::table! {
     saved_reports (id) {
         id -> Binary,
         name -> Text,
@@ -727,6 +739,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     imports,
     import_lines,
     rollouts,
+    mail_texts,
     saved_reports,
     ladders,
     launcher_packages,

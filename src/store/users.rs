@@ -44,6 +44,8 @@ pub struct User {
     pub created_at: Timestamp,
     /// When they were last changed.
     pub updated_at: Timestamp,
+    /// The language of the mails to them; none for the organization's.
+    pub language: Option<String>,
 }
 
 /// The user of this identifier.
@@ -312,6 +314,19 @@ pub fn without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<Vec<(Us
 /// Those of the database.
 pub fn count_without_device(conn: &mut Conn, group: Option<GroupId>) -> Result<i64, Error> {
     Ok(without_device!(conn, group, |found, c| found.count().get_result(c))?)
+}
+
+/// Those who take part, oldest first; of one group or of all.
+///
+/// # Errors
+/// Those of the database.
+pub fn taking_part(conn: &mut Conn, group: Option<GroupId>) -> Result<Vec<(UserId, String, String)>, Error> {
+    let mut query = users::table.filter(users::state.eq(UserState::Active)).select((users::id, users::email, users::name)).into_boxed();
+    if let Some(group) = group {
+        let members = group_members::table.filter(group_members::group_id.eq(group)).select(group_members::user_id);
+        query = query.filter(users::id.eq_any(members));
+    }
+    Ok(query.order(users::id.asc()).load(conn)?)
 }
 
 /// How many users hold this role and take part.

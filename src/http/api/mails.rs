@@ -37,7 +37,7 @@ pub struct MailView {
     pub user: Option<UserId>,
     /// To which address.
     pub recipient: String,
-    /// Which mail it is: `invitation`, `code` or `test`.
+    /// Which mail it is, such as `invitation` or `code`.
     pub template: String,
     /// Subject.
     pub subject: String,

@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod launcher;
 pub mod links;
 pub mod mail_access;
+pub mod mail_texts;
 pub mod mails;
 pub mod openapi;
 pub mod orders;
@@ -105,6 +106,15 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/android/launcher").get(launcher::get_launcher).put(launcher::upload_launcher))
             .service(resource("/android/launcher/settings").get(launcher::get_launcher_settings).patch(launcher::change_launcher_settings))
             .service(resource("/settings/test-mail").post(mails::send_test_mail))
+            .service(resource("/mail-texts").get(mail_texts::list_mail_texts))
+            .service(
+                resource("/mail-texts/{mail}/{language}")
+                    .get(mail_texts::get_mail_text)
+                    .put(mail_texts::replace_mail_text)
+                    .delete(mail_texts::reset_mail_text),
+            )
+            .service(resource("/mail-texts/{mail}/{language}/preview").post(mail_texts::preview_mail_text))
+            .service(resource("/announcements").post(mail_texts::announce_browsers))
             .service(resource("/mails").get(mails::list_mails))
             .service(resource("/mails/retry").post(mails::retry_failed_mails))
             .service(resource("/mails/{id}").get(mails::get_mail))

@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    access, approvals, audit, devices, groups, imports, jobs, launcher, links, mail_access, mails, orders, policies, preview,
+    access, approvals, audit, devices, groups, imports, jobs, launcher, links, mail_access, mail_texts, mails, orders, policies, preview,
     push_certificate, reports, rollouts, saved_reports, settings, users, webhooks,
 };
 
@@ -36,6 +36,8 @@ use super::{
         devices::get_posture,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
         mails::list_mails, mails::get_mail, mails::retry_mail, mails::retry_failed_mails, mails::send_test_mail,
+        mail_texts::list_mail_texts, mail_texts::get_mail_text, mail_texts::replace_mail_text, mail_texts::reset_mail_text,
+        mail_texts::preview_mail_text, mail_texts::announce_browsers,
         jobs::list_jobs, jobs::retry_job,
         mail_access::get_mail_access, mail_access::replace_mail_access, mail_access::make_mail_keys,
         mail_access::get_device_mail, mail_access::renew_mail_password,

@@ -41,6 +41,8 @@ pub struct UserView {
     pub role: Option<Role>,
     /// Whether the user takes part.
     pub state: UserState,
+    /// The language of the mails to the user; null for the organization's.
+    pub language: Option<String>,
     /// Identifiers of the user's groups.
     pub groups: Vec<GroupId>,
     /// Devices under management.
@@ -57,6 +59,7 @@ fn view(conn: &mut Conn, user: rows::User) -> Result<UserView, store::Error> {
         source: user.source,
         role: user.role,
         state: user.state,
+        language: user.language,
     })
 }
 
@@ -119,6 +122,8 @@ pub struct NewUserBody {
     groups: Vec<GroupId>,
     /// Role, if any. Needs the right to give roles.
     role: Option<Role>,
+    /// The language of the mails to the user, such as `de`; that of the organization where it is left out.
+    language: Option<String>,
 }
 
 /// Creates a user.
@@ -140,6 +145,7 @@ pub async fn create_user(caller: Caller, app: web::Data<App>, body: web::Json<Ne
         must_change_password: body.must_change_password,
         groups: body.groups,
         role: body.role,
+        language: body.language,
     };
     let user = app.create_user(caller.actor, new).await?;
     let user = app.read(move |conn| view(conn, user)).await?;
@@ -173,12 +179,16 @@ pub struct UserChangeBody {
     role: Option<Option<Role>>,
     /// Whether the user takes part.
     state: Option<UserState>,
+    /// New language of the mails to the user; null for the organization's.
+    #[serde(default, deserialize_with = "present")]
+    #[allow(clippy::option_option, reason = "null and left out are two things")]
+    language: Option<Option<String>>,
 }
 
 /// Tells a null from a field that is not there.
 #[allow(clippy::option_option, reason = "that is the very difference")]
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Role>>, D::Error> {
-    Option::<Role>::deserialize(deserializer).map(Some)
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// Changes a user.
@@ -202,6 +212,7 @@ pub async fn change_user(
         must_change_password: body.must_change_password,
         role: body.role,
         state: body.state,
+        language: body.language,
     };
     let user = app.change_user(caller.actor, caller.role, id, change).await?;
     Ok(web::Json(app.read(move |conn| view(conn, user)).await?))

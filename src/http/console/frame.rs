@@ -90,6 +90,7 @@ const NAVIGATION: &[(&str, &[EntryText])] = &[
         "Server",
         &[
             ("/console/outbox", "Outbox", Permission::Read),
+            ("/console/mails", "Mail texts", Permission::Read),
             ("/console/certificates", "Certificates", Permission::Read),
             ("/console/push", "Apple push", Permission::Read),
             ("/console/android/launcher", "Android launcher", Permission::Read),

@@ -150,6 +150,7 @@ fn earlier_row(import: Import, now: Timestamp) -> EarlierRow {
     let text = match import.kind {
         ImportKind::Users => "A list of users",
         ImportKind::Invitations => "Invitations",
+        ImportKind::Announcements => "An announcement",
     };
     EarlierRow { id: import.id, text, by: import.actor_name, at: When::new(import.created_at, now) }
 }

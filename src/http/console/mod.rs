@@ -20,6 +20,7 @@ use crate::domain::user::Permission::{
 mod access;
 mod access_rows;
 mod account;
+mod announcement;
 mod audit;
 mod browsers;
 mod bulk;
@@ -38,6 +39,7 @@ mod import;
 mod launcher;
 mod links;
 mod mail;
+mod mail_texts;
 mod orders;
 mod outbox;
 mod overview;
@@ -175,6 +177,12 @@ pub const ADDRESSES: &[Address] = &[
     send("/console/webhooks/{id}/test", ManageSettings, |at| sent(at, webhooks::post_test)),
     send("/console/webhooks/{id}/deliveries/{delivery}/retry", ManageSettings, |at| sent(at, webhooks::post_retry)),
     both("/console/webhooks/{id}/delete", ManageSettings, ManageSettings, |at| sent(seen(at, webhooks::get_delete), webhooks::post_delete)),
+    look("/console/mails", Read, |at| seen(at, mail_texts::get_texts)),
+    both("/console/mails/{mail}/{language}", Read, ManageSettings, |at| sent(seen(at, mail_texts::get_text), mail_texts::post_text)),
+    send("/console/mails/{mail}/{language}/reset", ManageSettings, |at| sent(at, mail_texts::post_reset)),
+    both("/console/announcement", ManageUsers, ManageUsers, |at| {
+        sent(seen(at, announcement::get_announcement), announcement::post_announcement)
+    }),
     both("/console/mail", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_mail), mail::post_mail)),
     both("/console/mail/keys", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_keys), mail::post_keys)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),

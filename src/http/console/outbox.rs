@@ -160,7 +160,7 @@ fn mail_row(mail: Mail, jobs: &[Job], may_retry: bool, now: Timestamp) -> MailRo
         id: mail.id,
         recipient: mail.recipient,
         user: mail.user_id,
-        what: show::words(&mail.template),
+        what: mail.template.parse().map_or_else(|_| show::words(&mail.template), |kind| show::mail_name(kind).to_owned()),
         subject: mail.subject,
         state: show::mail(mail.state),
         attempts: mail.attempts,

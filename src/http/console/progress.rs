@@ -93,7 +93,9 @@ struct FailedRow {
 #[allow(clippy::struct_excessive_bools, reason = "each is something that is shown or not")]
 struct ProgressView {
     is_running: bool,
-    is_invitations: bool,
+    /// People who are there are written to, and nobody is created.
+    is_writing: bool,
+    is_announcement: bool,
     counts: Counts,
     done: i64,
     by: String,
@@ -132,7 +134,8 @@ pub async fn get_progress(admin: Admin, id: web::Path<ImportId>, query: web::Que
     let is_running = import.state == ImportState::Running;
     let view = ProgressView {
         is_running,
-        is_invitations: import.kind == ImportKind::Invitations,
+        is_writing: import.kind != ImportKind::Users,
+        is_announcement: import.kind == ImportKind::Announcements,
         done: counts.total.saturating_sub(counts.waiting),
         by: import.actor_name,
         began: When::new(import.created_at, now),
@@ -153,6 +156,8 @@ pub async fn get_progress(admin: Admin, id: web::Path<ImportId>, query: web::Que
         (ImportKind::Users, false) => "The list was imported",
         (ImportKind::Invitations, true) => "Invitations are being written",
         (ImportKind::Invitations, false) => "The invitations were written",
+        (ImportKind::Announcements, true) => "The announcement is being written",
+        (ImportKind::Announcements, false) => "The announcement was written",
     };
     let mut frame = Frame::new(&admin, "/console/users", title).below("/console/users", "Users");
     if is_running || view.is_mailing {

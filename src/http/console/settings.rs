@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 
-use super::{frame::Frame, see, show};
+use super::{field::Field, frame::Frame, see, show};
 use crate::{
     domain::backend::Backend,
     http::{
@@ -31,6 +31,8 @@ pub struct SettingsForm {
     organization: String,
     #[serde(default)]
     mail_sender: String,
+    #[serde(default)]
+    mail_language: String,
     #[serde(default)]
     gate_hosts: String,
     #[serde(default)]
@@ -67,6 +69,7 @@ struct SettingsView {
     /// Nobody has chosen the sender's address: mails come from a made-up one.
     is_sender_made_up: bool,
     public_url: String,
+    languages: Field,
     android_personal: Vec<MethodTick>,
     android_company: Vec<MethodTick>,
     /// The launcher is allowed, and there is none that could be given to phones.
@@ -79,6 +82,7 @@ impl From<Settings> for SettingsForm {
         Self {
             organization: settings.organization,
             mail_sender: settings.mail_sender,
+            mail_language: settings.mail_language,
             gate_hosts: settings.gate_hosts.join(" "),
             certificate_days: settings.certificate_days.to_string(),
             refresh_hours: settings.refresh_hours.to_string(),
@@ -100,6 +104,8 @@ impl SettingsForm {
         Ok(SettingsChange {
             organization: Some(self.organization.trim().to_owned()),
             mail_sender: Some(self.mail_sender.trim().to_owned()),
+            // A form without it, which is older than the field, changes nothing.
+            mail_language: Some(self.mail_language.clone()).filter(|language| !language.is_empty()),
             gate_hosts: Some(
                 self.gate_hosts.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()).map(str::to_lowercase).collect(),
             ),
@@ -160,6 +166,7 @@ fn name_of(field: &str) -> &str {
     match field {
         "organization" => "The name of the organization",
         "mail_sender" => "The sender's address",
+        "mail_language" => "The language of mails",
         "gate_hosts" => "The hosts of protected applications",
         "certificate_days" => "The life of a certificate",
         "refresh_hours" => "The time between two reports",
@@ -177,6 +184,8 @@ async fn render(admin: &Admin, frame: &Frame, status: StatusCode, form: Settings
         is_sender_made_up: admin.app.is_default_sender(form.mail_sender.trim()),
         is_mail_kept_as_files: admin.app.is_mail_kept_as_files(),
         public_url: admin.app.public_url().to_owned(),
+        languages: Field::choice("mail_language", "Language of mails", &form.mail_language, admin.app.languages().names())
+            .hint("For everybody who has no language of their own. Pages are in English."),
         android_personal: ticks("android_personal", &ANDROID_PERSONAL, &form.android_personal),
         lacks_launcher: wants_launcher && !admin.app.has_launcher().await?,
         android_company,

@@ -9,6 +9,7 @@ use crate::{
         command::CommandState,
         compliance::Status,
         device::{EnrollmentState, Ownership, Platform},
+        mail::MailKind,
         time::Timestamp,
     },
     store::mails::MailState,
@@ -65,6 +66,20 @@ fn amount(seconds: u64) -> Option<String> {
         _ => (seconds / 86_400, "day"),
     };
     Some(count(number, unit))
+}
+
+/// The name of a mail.
+pub const fn mail_name(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::Invitation => "Invitation",
+        MailKind::Code => "Code",
+        MailKind::Compliance => "Device out of compliance, or quarantined",
+        MailKind::Announcement => "Announcement of browser enrollment",
+        MailKind::Enrolled => "New device enrolled",
+        MailKind::Wiped => "Device wiped",
+        MailKind::Report => "Compliance report",
+        MailKind::Test => "Test",
+    }
 }
 
 /// A number with its noun.

@@ -83,6 +83,8 @@ pub struct NewUserForm {
     #[serde(default)]
     name: String,
     #[serde(default)]
+    language: String,
+    #[serde(default)]
     group: Vec<GroupId>,
     #[serde(default)]
     ownership: String,
@@ -118,6 +120,7 @@ pub async fn post_new(form: Form<NewUserForm>) -> Result<HttpResponse, Problem> 
         must_change_password: false,
         groups: fields.group.clone(),
         role: None,
+        language: filled(&fields.language),
     };
     match admin.app.create_user(admin.actor.clone(), new).await {
         Ok(user) if fields.invite.is_empty() => Ok(back(user.id, "created")),
@@ -133,7 +136,7 @@ async fn show_new(admin: &Admin, typed: NewUserForm, wrong: Option<Wrong>) -> Re
     let all = admin.app.read(groups::all).await.map_err(Error::from)?;
     let wrong = wrong.as_ref();
     let view = NewUserView {
-        fields: user_fields(&typed.email, &typed.name, wrong),
+        fields: user_fields(admin, [&typed.email, &typed.name, &typed.language], wrong),
         groups: all.into_iter().map(|(id, name)| Tick { is_on: typed.group.contains(&id), id, name }).collect(),
         may_group: admin.may(Permission::ManagePolicies),
         invite: vec![
@@ -146,13 +149,19 @@ async fn show_new(admin: &Admin, typed: NewUserForm, wrong: Option<Wrong>) -> Re
     Ok(frame.show_as(admin, Wrong::status(wrong), "console/user_new", &view))
 }
 
-fn user_fields(email: &str, name: &str, wrong: Option<&Wrong>) -> Vec<Field> {
+fn filled(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn user_fields(admin: &Admin, [email, name, language]: [&str; 3], wrong: Option<&Wrong>) -> Vec<Field> {
+    let languages = [("", "As the organization")].into_iter().chain(admin.app.languages().names());
     vec![
         Field::email("email", "Mail address", email)
             .required()
             .hint("Invitations and codes go there. Everybody has an address of their own.")
             .wrong(Wrong::at(wrong, "email").as_ref()),
         Field::text("name", "Name", name).required().wrong(Wrong::at(wrong, "name").as_ref()),
+        Field::choice("language", "Language of mails", language, languages).wrong(Wrong::at(wrong, "language").as_ref()),
     ]
 }
 
@@ -170,13 +179,20 @@ pub struct EditForm {
     #[serde(default)]
     name: String,
     #[serde(default)]
+    language: String,
+    #[serde(default)]
     state: String,
 }
 
 /// `GET /console/users/{id}/edit`
 pub async fn get_edit(admin: Admin, id: web::Path<UserId>) -> Result<HttpResponse, Problem> {
     let user = find(&admin, *id).await?;
-    let typed = EditForm { email: user.email.clone(), name: user.name.clone(), state: user.state.as_str().into() };
+    let typed = EditForm {
+        email: user.email.clone(),
+        name: user.name.clone(),
+        language: user.language.clone().unwrap_or_default(),
+        state: user.state.as_str().into(),
+    };
     Ok(show_edit(&admin, &user, &typed, None))
 }
 
@@ -191,6 +207,7 @@ pub async fn post_edit(form: Form<EditForm>, id: web::Path<UserId>) -> Result<Ht
                 name: Some(typed.name.clone()),
                 email: Some(typed.email.clone()),
                 state: Some(state),
+                language: Some(filled(&typed.language)),
                 ..UserChange::default()
             };
             admin.app.change_user(admin.actor.clone(), admin.role, *id, change).await
@@ -204,7 +221,7 @@ pub async fn post_edit(form: Form<EditForm>, id: web::Path<UserId>) -> Result<Ht
 }
 
 fn show_edit(admin: &Admin, user: &User, typed: &EditForm, wrong: Option<&Wrong>) -> HttpResponse {
-    let mut fields = user_fields(&typed.email, &typed.name, wrong);
+    let mut fields = user_fields(admin, [&typed.email, &typed.name, &typed.language], wrong);
     fields.push(
         Field::choice("state", "State", &typed.state, [("active", "Active"), ("disabled", "Disabled")])
             .hint("Nothing of a disabled user comes in: their devices are blocked at once, and come back when the user is active again.")

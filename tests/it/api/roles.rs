@@ -16,6 +16,7 @@ const ADMIN: &[Role] = &[Role::Administrator];
 /// Method, path, body, and who may.
 type Row = (&'static str, &'static str, Option<Value>, &'static [Role]);
 
+#[allow(clippy::too_many_lines, reason = "it is a list")]
 fn table() -> Vec<Row> {
     let some = |body: Value| Some(body);
     let wipe = |scope: &str| Some(json!({ "scope": scope, "reason": "lost", "confirm": "X" }));
@@ -97,6 +98,12 @@ fn table() -> Vec<Row> {
         ("put", "/push-certificate", some(json!({ "certificate": "" })), ADMIN),
         ("post", "/push-certificate/request", some(json!({ "email": "it@example.com" })), ADMIN),
         ("post", "/settings/test-mail", some(json!({ "recipient": "ada@example.com" })), ADMIN),
+        ("get", "/mail-texts", None, ALL),
+        ("get", "/mail-texts/{mail}/{language}", None, ALL),
+        ("put", "/mail-texts/{mail}/{language}", some(json!({ "subject": "Code", "body": "{{code}}" })), ADMIN),
+        ("post", "/mail-texts/{mail}/{language}/preview", some(json!({ "subject": "Code", "body": "{{code}}" })), ADMIN),
+        ("delete", "/mail-texts/{mail}/{language}", None, ADMIN),
+        ("post", "/announcements", some(json!({ "emails": ["ada@example.com"] })), HELP),
         ("get", "/mails", None, ALL),
         ("get", "/mails/{id}", None, ALL),
         ("post", "/mails/{id}/retry", None, HELP),
@@ -119,6 +126,7 @@ fn table() -> Vec<Row> {
 /// The path with identifiers of nothing that is there.
 fn filled(path: &str) -> String {
     let nobody = uuid::Uuid::now_v7().to_string();
+    let path = path.replace("{mail}", "code").replace("{language}", "en");
     path.replace("{id}", &nobody).replace("{user}", &nobody).replace("{command}", &nobody).replace("{delivery}", &nobody)
 }
 

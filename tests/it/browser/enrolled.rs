@@ -1,10 +1,19 @@
-//! A browser that is enrolled itself, in a real one: the code from the mail, closing and opening, a private window, blocked cookies,
-//! revocation at the next click (A9, A11, A14, A18, B1, B8, B10, B14).
+//! A browser that is enrolled itself, in a real one: the code from a real mail server, closing and opening, a private window,
+//! blocked cookies, revocation at the next click (A9, A11, A14, A18, B1, B8, B10, B14).
 
+use enlist::simulator::mail::Mail;
 use serde_json::json;
 
 use super::driver::{Browser, Habits};
-use crate::harness::{actors::text, app::TestApp, database::Database};
+use crate::{
+    harness::{
+        actors::text,
+        app::TestApp,
+        database::Database,
+        mailserver::{Encryption, MailServer},
+    },
+    mail::started,
+};
 
 const ADA: &str = "ada@example.com";
 
@@ -21,7 +30,8 @@ async fn a_real_browser_is_enrolled_and_revoked_in_a_narrow_window() {
 /// Browsers follow no redirect to another host that begins with a form of ours.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_protected_link_leads_to_another_host_right_after_the_code() {
-    let app = TestApp::start(Database::sqlite()).await;
+    let server = MailServer::start(Encryption::StartTls);
+    let app = started(Database::sqlite(), &server).await;
     let admin = app.admin();
     admin.create_user(ADA).await;
     admin.patch("/settings", &json!({ "browser_enrollment_domains": ["app.localhost"] })).await.expect(200);
@@ -30,7 +40,7 @@ async fn a_protected_link_leads_to_another_host_right_after_the_code() {
     let made = admin.post("/links", &json!({ "target": target })).await.expect(201);
     let browser = Browser::start_with(app.address(), 1280, Habits::default()).await;
     browser.open(&text(&made, "url").replacen(app.address(), "", 1)).await;
-    prove(&app, &browser).await;
+    prove(&app, &server, &browser).await;
     let start = std::time::Instant::now();
     while browser.place().await != target {
         assert!(start.elapsed() < std::time::Duration::from_secs(10), "{}", browser.place().await);
@@ -41,7 +51,8 @@ async fn a_protected_link_leads_to_another_host_right_after_the_code() {
 }
 
 async fn life(width: u32) {
-    let app = TestApp::start(Database::sqlite()).await;
+    let server = MailServer::start(Encryption::StartTls);
+    let app = started(Database::sqlite(), &server).await;
     let admin = app.admin();
     let user = admin.create_user(ADA).await;
     let made = admin.post("/links", &json!({ "target": format!("{}/enroll/help/safari", app.address()) })).await.expect(201);
@@ -51,7 +62,7 @@ async fn life(width: u32) {
     // A protected link leads to the question who it is, and back to itself.
     browser.open(&link).await;
     browser.sees("browser-address", &["Enroll this browser", "Your work mail address"]).await;
-    prove(&app, &browser).await;
+    prove(&app, &server, &browser).await;
     assert_eq!(browser.place().await, link);
     browser.sees("link-target", &["You are about to leave", "127.0.0.1", ADA]).await;
     browser.press_text("Go on to").await;
@@ -67,7 +78,7 @@ async fn life(width: u32) {
     let browser = Browser::start_with(app.address(), width, habits.clone()).await;
     browser.open(&link).await;
     browser.sees("link-again", &["You are about to leave"]).await;
-    a_private_window_is_asked(&app, width, &link, &habits).await;
+    a_private_window_is_asked(&app, &server, width, &link, &habits).await;
     blocked_cookies_are_explained(&app, width).await;
     // Revoked: asked again at the next click.
     admin.post(&format!("/users/{user}/revoke-enrollments"), &json!({ "confirm": true })).await.expect(200);
@@ -77,29 +88,27 @@ async fn life(width: u32) {
     app.work().await;
 }
 
-/// Types in the address and the code from the mail.
-async fn prove(app: &TestApp, browser: &Browser) {
+/// Types in the address, and the code from the mail that has come by SMTP into the mailbox.
+async fn prove(app: &TestApp, server: &MailServer, browser: &Browser) {
+    let arrived = server.mailbox().len();
     browser.type_into("#email", ADA).await;
     browser.press_text("Send me a code").await;
     app.work().await;
-    let mut mails: Vec<_> = std::fs::read_dir(app.outbox()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    mails.sort_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap());
-    let mail = std::fs::read_to_string(mails.last().unwrap()).unwrap();
-    let digits = |word: &&str| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit());
-    let code = mail.split(|c: char| !c.is_ascii_alphanumeric()).find(digits).unwrap();
+    let mail = server.wait_for(arrived + 1).await.pop().unwrap();
+    let code = Mail::parse(mail.text.as_bytes()).code().expect("the mail carries no code");
     browser.sees("browser-code", &["eight digits"]).await;
-    browser.type_into("#code", code).await;
+    browser.type_into("#code", &code).await;
     browser.press_text("Go on").await;
     app.work().await;
 }
 
-async fn a_private_window_is_asked(app: &TestApp, width: u32, link: &str, habits: &Habits) {
+async fn a_private_window_is_asked(app: &TestApp, server: &MailServer, width: u32, link: &str, habits: &Habits) {
     // Of another folder, because two browsers cannot share one; a private window starts empty in any.
     let private = Habits { is_private: true, ..Habits::default() };
     assert!(!std::sync::Arc::ptr_eq(&private.profile, &habits.profile));
     let browser = Browser::start_with(app.address(), width, private.clone()).await;
     browser.open(link).await;
-    prove(app, &browser).await;
+    prove(app, server, &browser).await;
     assert_eq!(browser.place().await, link);
     browser.close().await;
     let browser = Browser::start_with(app.address(), width, private).await;

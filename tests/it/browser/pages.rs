@@ -62,6 +62,7 @@ impl Made {
         let what = match before {
             "/console/devices/" | "/devices/" => &self.device,
             "/console/groups/" => &self.group,
+            "/console/mails/" => return "/console/mails/compliance/de".into(),
             "/console/links/" => &self.link,
             "/console/policies/" => &self.policy,
             "/console/users/" => &self.user,

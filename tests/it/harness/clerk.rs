@@ -173,6 +173,7 @@ pub async fn hire(app: &TestApp, email: &str, role: Role) -> UserId {
         must_change_password: false,
         groups: Vec::new(),
         role: Some(role),
+        language: None,
     };
     app.app.create_user(actor, new).await.unwrap().id
 }

@@ -108,6 +108,7 @@ async fn nobody_sees_the_devices_of_another() {
         must_change_password: false,
         groups: Vec::new(),
         role: None,
+        language: None,
     };
     let _: UserId = stage.app.create_user(enlist::domain::audit::Actor::server(), new).await.unwrap().id;
     let mut bob = Person::with(IPHONE);

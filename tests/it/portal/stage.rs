@@ -28,7 +28,7 @@ use enlist::{
     },
     dovecot::Doveadm,
     http::portal::limit::Limiter,
-    mail::folder::Folder,
+    mail::{folder::Folder, languages::Languages},
     pki::seal::SealKey,
     service::{App, Parts, authorities, users::NewUser},
     store::{self, DatabaseUrl, Store, mails::MailState, schema},
@@ -88,13 +88,21 @@ impl Stage {
             mailer: Arc::new(Folder::new(folder.join("outbox"))),
             apns: Apns::new(Endpoint::new("https://localhost:9", Vec::new()).unwrap(), apns::PATIENCE),
             is_mail_kept_as_files: true,
+            languages: Languages::shipped(),
             messenger: Messenger::new(&Networks::default(), None).unwrap(),
             doveadm: Doveadm::new().unwrap(),
             public_url: public_url.to_owned(),
             device_url: None,
         }));
-        let new =
-            NewUser { email: ADA.into(), name: "Ada".into(), password: None, must_change_password: false, groups: Vec::new(), role: None };
+        let new = NewUser {
+            email: ADA.into(),
+            name: "Ada".into(),
+            password: None,
+            must_change_password: false,
+            groups: Vec::new(),
+            role: None,
+            language: None,
+        };
         let ada = app.create_user(Actor::server(), new).await.unwrap().id;
         Self { app, ada, url, folder, limiter: web::Data::new(Limiter::new(1_000)), clock }
     }

@@ -62,6 +62,7 @@ pub fn user(email: &str) -> User {
         must_change_password: false,
         created_at: NOW,
         updated_at: NOW,
+        language: None,
     }
 }
 

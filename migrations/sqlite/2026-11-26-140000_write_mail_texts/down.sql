@@ -1,0 +1,36 @@
+DELETE FROM import_lines WHERE import_id IN (SELECT id FROM imports WHERE kind = 'announcements');
+DELETE FROM imports WHERE kind = 'announcements';
+CREATE TABLE new_imports (
+    id BLOB NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('users', 'invitations')),
+    state TEXT NOT NULL CHECK (state IN ('running', 'finished')),
+    actor_kind TEXT NOT NULL CHECK (actor_kind IN ('user', 'token', 'command_line', 'server')),
+    actor_name TEXT NOT NULL,
+    should_invite BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    finished_at BIGINT
+);
+CREATE TABLE new_import_lines (
+    import_id BLOB NOT NULL REFERENCES new_imports (id) ON DELETE CASCADE,
+    number BIGINT NOT NULL,
+    email TEXT NOT NULL,
+    name TEXT NOT NULL,
+    groups TEXT NOT NULL, -- identifiers, as JSON
+    ownership TEXT NOT NULL CHECK (ownership IN ('company', 'personal')),
+    outcome TEXT NOT NULL CHECK (outcome IN ('waiting', 'created', 'invited', 'existing', 'failed')),
+    why TEXT,
+    user_id BLOB,
+    mail_id BLOB,
+    PRIMARY KEY (import_id, number)
+);
+INSERT INTO new_imports SELECT id, kind, state, actor_kind, actor_name, should_invite, created_at, finished_at FROM imports;
+INSERT INTO new_import_lines
+SELECT import_id, number, email, name, groups, ownership, outcome, why, user_id, mail_id FROM import_lines;
+DROP TABLE import_lines;
+DROP TABLE imports;
+ALTER TABLE new_imports RENAME TO imports;
+ALTER TABLE new_import_lines RENAME TO import_lines;
+-- store::imports::waiting, count
+CREATE INDEX import_lines_outcome ON import_lines (import_id, outcome, number);
+ALTER TABLE users DROP COLUMN language;
+DROP TABLE mail_texts;
