@@ -8,6 +8,7 @@ pub mod apns;
 pub mod assemble;
 pub mod backup;
 pub mod doctor;
+mod hold;
 pub mod init;
 pub mod logging;
 pub mod notify;
@@ -41,6 +42,8 @@ enum Command {
     Init(init::InitArguments),
     /// Give an administrator a new password, whatever else does not work
     Password(password::PasswordArguments),
+    /// Stop every wipe and retirement at once, or let them go on
+    HoldDestructive(hold::HoldArguments),
     /// Make or take back API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -106,6 +109,7 @@ fn dispatch(command: Command, matches: &ArgMatches) -> anyhow::Result<ExitCode> 
         Command::Serve => serve::run(config),
         Command::Init(arguments) => init::run(&config, arguments),
         Command::Password(arguments) => password::run(&config, &arguments),
+        Command::HoldDestructive(arguments) => hold::run(&config, &arguments),
         Command::Token(command) => token::run(&config, command),
         Command::Apns(command) => apns::run(&config, command),
         Command::Config => {

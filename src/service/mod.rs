@@ -29,6 +29,7 @@ mod error;
 pub mod explain;
 pub mod gate;
 pub mod groups;
+pub mod hold;
 pub mod identify;
 pub mod import;
 pub mod invite;

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx, document,
-    kept::{IsDeliverable, run_kept},
+    kept::{IsDeliverable, IsUnfinished, run_kept},
     page::{Page, PageRequest},
     parse,
     schema::{commands, enrollments},
@@ -169,6 +169,24 @@ pub fn waiting(conn: &mut Conn, enrollment: EnrollmentId, is_ending_only: bool, 
     Ok(if is_ending_only { waiting.filter(commands::purpose.eq_any(ENDINGS)).load(conn)? } else { waiting.load(conn)? })
 }
 
+/// For how many devices a wipe or retirement is under way.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_endings(conn: &mut Conn) -> Result<i64, Error> {
+    let endings = commands::table.filter(IsUnfinished).filter(commands::purpose.eq_any(ENDINGS));
+    Ok(endings.select(diesel::dsl::count_distinct(commands::device_id)).first(conn)?)
+}
+
+/// The enrollments for which one is.
+///
+/// # Errors
+/// Those of the database.
+pub fn with_endings(conn: &mut Conn) -> Result<Vec<EnrollmentId>, Error> {
+    let endings = commands::table.filter(IsUnfinished).filter(commands::purpose.eq_any(ENDINGS));
+    Ok(endings.select(commands::enrollment_id).distinct().load(conn)?)
+}
+
 /// Whether a device has acknowledged a command of this purpose.
 ///
 /// # Errors
@@ -207,7 +225,7 @@ pub fn has_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Er
 /// # Errors
 /// Those of the database.
 pub fn has_ending_waiting(conn: &mut Conn, enrollment: EnrollmentId) -> Result<bool, Error> {
-    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(IsDeliverable));
+    let waiting = commands::table.filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq_any(ENDINGS)).and(IsUnfinished));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
@@ -253,7 +271,7 @@ pub fn was_sent(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose) -> 
 /// Those of the database.
 pub fn is_waiting(conn: &mut Conn, enrollment: EnrollmentId, purpose: Purpose, kind: &str) -> Result<bool, Error> {
     let waiting = commands::table
-        .filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::kind.eq(kind)).and(IsDeliverable));
+        .filter(commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::kind.eq(kind)).and(IsUnfinished));
     Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(conn)?)
 }
 
@@ -315,7 +333,7 @@ pub fn conclude(tx: &mut Tx<'_>, id: CommandId, conclusion: &Conclusion, now: Ti
     let finished_at = conclusion.state.is_terminal().then_some(now);
     let changed = run_kept!(
         tx,
-        diesel::update(commands::table.filter(commands::id.eq(id).and(IsDeliverable))).set((
+        diesel::update(commands::table.filter(commands::id.eq(id).and(IsUnfinished))).set((
             commands::state.eq(conclusion.state),
             commands::finished_at.eq(finished_at),
             commands::error.eq(conclusion.error.as_deref()),
@@ -336,7 +354,7 @@ pub fn cancel_all(tx: &mut Tx<'_>, enrollment: EnrollmentId, why: &str, now: Tim
             commands::table.filter(
                 commands::enrollment_id
                     .eq(enrollment)
-                    .and(IsDeliverable.or(commands::state.eq(CommandState::AwaitingApproval)))
+                    .and(IsUnfinished.or(commands::state.eq(CommandState::AwaitingApproval)))
                     .and(commands::device_id.eq_any(device_of(enrollment))),
             ),
         )
@@ -359,7 +377,7 @@ pub fn cancel_kind(
     Ok(run_kept!(
         tx,
         diesel::update(commands::table.filter(
-            commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::kind.eq(kind)).and(IsDeliverable),
+            commands::enrollment_id.eq(enrollment).and(commands::purpose.eq(purpose)).and(commands::kind.eq(kind)).and(IsUnfinished),
         ),)
         .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
     )?)

@@ -6,7 +6,7 @@ use super::{
     Error, Tx,
     commands::ENDINGS,
     imports::{ImportState, Outcome},
-    kept::IsDeliverable,
+    kept::IsUnfinished,
     schema::{commands, import_lines, imports, jobs, mails, webhook_deliveries},
 };
 use crate::domain::{
@@ -21,7 +21,7 @@ use crate::domain::{
 /// # Errors
 /// Those of the database.
 pub fn hold_endings(tx: &mut Tx<'_>, why: &str) -> Result<Vec<DeviceId>, Error> {
-    let unfinished = || commands::table.filter(IsDeliverable.and(commands::purpose.eq_any(ENDINGS)));
+    let unfinished = || commands::table.filter(IsUnfinished.and(commands::purpose.eq_any(ENDINGS)));
     let devices = unfinished().select(commands::device_id).distinct().order(commands::device_id.asc()).load(&mut **tx)?;
     diesel::update(unfinished()).set((commands::state.eq(CommandState::AwaitingApproval), commands::error.eq(why))).execute(&mut **tx)?;
     Ok(devices)
@@ -56,7 +56,7 @@ pub fn stop_imports(tx: &mut Tx<'_>, why: &str, now: Timestamp) -> Result<(), Er
 /// # Errors
 /// Those of the database.
 pub fn withdraw_orders(tx: &mut Tx<'_>, why: &str, now: Timestamp) -> Result<usize, Error> {
-    Ok(diesel::update(commands::table.filter(IsDeliverable.and(commands::purpose.eq(Purpose::Administrator))))
+    Ok(diesel::update(commands::table.filter(IsUnfinished.and(commands::purpose.eq(Purpose::Administrator))))
         .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
         .execute(&mut **tx)?)
 }

@@ -49,27 +49,47 @@ macro_rules! run_kept {
 }
 pub(crate) use run_kept;
 
-/// The condition that a command may still be handed out, in the very words of the partial index `commands_next`: with values in
-/// their place neither database would use it.
-#[derive(Debug, Clone, Copy, QueryId)]
-pub(super) struct IsDeliverable;
+/// The setting that is there while wipes and retirements are held.
+pub const HOLD: &str = "destructive_hold";
 
-impl Expression for IsDeliverable {
-    type SqlType = Bool;
+/// The words of a condition on commands. With values in the place of words neither database would use the partial index
+/// `commands_next`, whose very words the first of them are.
+macro_rules! condition {
+    ($(#[$meta:meta])* $name:ident = $($words:literal),+) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, QueryId)]
+        pub(super) struct $name;
+
+        impl Expression for $name {
+            type SqlType = Bool;
+        }
+
+        impl<S> SelectableExpression<S> for $name {}
+        impl<S> AppearsOnTable<S> for $name {}
+
+        impl ValidGrouping<()> for $name {
+            type IsAggregate = is_aggregate::No;
+        }
+
+        impl<DB: Backend> QueryFragment<DB> for $name {
+            fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+                pass.push_sql(concat!($($words),+));
+                Ok(())
+            }
+        }
+    };
 }
 
-impl<S> SelectableExpression<S> for IsDeliverable {}
-impl<S> AppearsOnTable<S> for IsDeliverable {}
-
-impl ValidGrouping<()> for IsDeliverable {
-    type IsAggregate = is_aggregate::No;
+condition! {
+    /// A command is not finished, nor does it wait for somebody's approval.
+    IsUnfinished = "commands.state IN ('queued', 'sent', 'not_now')"
 }
-
-impl<DB: Backend> QueryFragment<DB> for IsDeliverable {
-    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        pass.push_sql("commands.state IN ('queued', 'sent', 'not_now')");
-        Ok(())
-    }
+condition! {
+    /// A command may be handed to its device: the same, and it is none of those that are held. This is the one place that looks at
+    /// the hold, and everything that hands a command out asks for it in the transaction that does.
+    IsDeliverable = "commands.state IN ('queued', 'sent', 'not_now') ",
+        "AND (commands.purpose NOT IN ('selective_wipe', 'selective_wipe_end', 'full_wipe', 'retire') ",
+        "OR NOT EXISTS (SELECT 1 FROM settings WHERE settings.key = 'destructive_hold'))"
 }
 
 #[cfg(test)]
@@ -82,6 +102,15 @@ mod tests {
     };
 
     use super::*;
+    use crate::store::commands::ENDINGS;
+
+    #[test]
+    fn what_is_held_is_what_ends_an_enrollment() {
+        let text = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&IsDeliverable).to_string();
+        let purposes = text.split("purpose NOT IN (").nth(1).unwrap().split(')').next().unwrap();
+        assert_eq!(purposes.split(", ").map(|word| word.trim_matches('\'')).collect::<Vec<_>>(), ENDINGS.map(|purpose| purpose.as_str()));
+        assert!(text.contains(&format!("settings.key = '{HOLD}'")), "{text}");
+    }
 
     diesel::table! {
         things (id) { id -> Integer, name -> Text, }

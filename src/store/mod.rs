@@ -40,7 +40,7 @@ pub mod held;
 pub mod imports;
 pub mod invitations;
 pub mod jobs;
-mod kept;
+pub mod kept;
 pub mod ladders;
 pub mod launcher_packages;
 pub mod launchers;

@@ -39,3 +39,11 @@ pub fn insert_if_missing<T: serde::Serialize>(tx: &mut Tx<'_>, key: &str, value:
     let inserted = on_backend!(&mut **tx, |c| diesel::insert_into(settings::table).values(row).on_conflict_do_nothing().execute(c))?;
     Ok(inserted == 1)
 }
+
+/// Takes a setting away; says whether it was there.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete(tx: &mut Tx<'_>, key: &str) -> Result<bool, Error> {
+    Ok(diesel::delete(settings::table.filter(settings::key.eq(key))).execute(&mut **tx)? > 0)
+}

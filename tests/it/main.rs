@@ -27,6 +27,7 @@ mod deploy;
 mod doctor;
 mod gate;
 mod harness;
+mod hold;
 mod hostile;
 mod mail;
 mod mailgate;

@@ -11,6 +11,7 @@ mod csv;
 pub mod devices;
 pub mod error;
 pub mod groups;
+pub mod hold;
 pub mod imports;
 pub mod jobs;
 pub mod launcher;
@@ -82,6 +83,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
             .service(resource("/devices/{id}/clear-passcode").post(orders::clear_passcode))
             .service(resource("/devices/{id}/refresh").post(orders::refresh_device))
             .service(resource("/devices/{id}/retire").post(orders::retire_device))
+            .service(resource("/destructive-hold").get(hold::get_hold).put(hold::hold).delete(hold::release))
             .service(resource("/reports/saved").get(saved_reports::list_saved_reports).post(saved_reports::save_report))
             .service(resource("/reports/saved/{id}").delete(saved_reports::delete_saved_report))
             .service(resource("/devices/{id}/mail").get(mail_access::get_device_mail))

@@ -15,8 +15,8 @@ use crate::{
 };
 
 use super::{
-    access, approvals, audit, devices, groups, imports, jobs, launcher, links, mail_access, mail_texts, mails, orders, policies, preview,
-    push_certificate, reports, rollouts, saved_reports, settings, users, webhooks,
+    access, approvals, audit, devices, groups, hold, imports, jobs, launcher, links, mail_access, mail_texts, mails, orders, policies,
+    preview, push_certificate, reports, rollouts, saved_reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -34,6 +34,7 @@ use super::{
         access::end_exception,
         devices::list_devices, devices::get_device, devices::list_commands, devices::get_command, devices::list_timeline,
         devices::get_posture,
+        hold::get_hold, hold::hold, hold::release,
         orders::wipe_device, orders::lock_device, orders::clear_passcode, orders::refresh_device, orders::retire_device,
         mails::list_mails, mails::get_mail, mails::retry_mail, mails::retry_failed_mails, mails::send_test_mail,
         mail_texts::list_mail_texts, mail_texts::get_mail_text, mail_texts::replace_mail_text, mail_texts::reset_mail_text,

@@ -35,6 +35,7 @@ mod field;
 mod frame;
 mod group;
 mod groups;
+mod hold;
 mod import;
 mod launcher;
 mod links;
@@ -126,6 +127,8 @@ pub const ADDRESSES: &[Address] = &[
         sent(seen(at, orders::get_selective_wipe), orders::post_selective_wipe)
     }),
     both("/console/devices/{id}/wipe/full", WipeFully, WipeFully, |at| sent(seen(at, orders::get_full_wipe), orders::post_full_wipe)),
+    both("/console/hold", Read, Read, |at| sent(seen(at, hold::get_hold), hold::post_hold)),
+    send("/console/hold/release", WipeFully, |at| sent(at, hold::post_release)),
     look("/console/users", Read, |at| seen(at, user_list::get_users)),
     both("/console/users/new", ManageUsers, ManageUsers, |at| sent(seen(at, user_form::get_new), user_form::post_new)),
     both("/console/users/import", ManageUsers, ManageUsers, |at| sent(seen(at, import::get_import), import::post_import)),

@@ -85,6 +85,9 @@ pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Res
     let bars = picture::bars(&rows);
     let mut matters = matters(&attention);
     matters.extend(push_matter(admin.app.push_certificate().await?.warning));
+    if admin.app.hold_state().await?.hold.is_some() {
+        matters.insert(0, held_matter());
+    }
     let view = OverviewView {
         matters,
         approvals: approvals.into_iter().map(waiting).collect(),
@@ -95,6 +98,11 @@ pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Res
     };
     let done = query.done.as_deref().filter(|word| *word == "setup").map(|_| "The server is set up, and you are signed in.");
     Ok(Frame::new(&admin, "/console/", "Overview").done(done).show(&admin, "console/overview", &view))
+}
+
+fn held_matter() -> Matter {
+    let (text, advice) = ("Wipes and retirements are held".to_owned(), "None is handed to any device until they are released.");
+    Matter { address: "/console/hold", text, advice, class: "bad" }
 }
 
 fn matters(found: &Attention) -> Vec<Matter> {

@@ -85,17 +85,19 @@ impl App {
         };
         let launcher = &mut speaker.launcher;
         note_version(launcher, policy::wanted_version(Backend::Headwind, &rules).unwrap_or_default(), now);
-        let is_ending = speaker.is_ending();
+        // An order that is held, or waits for approval, is none yet: everything stays as it is.
+        let mut is_let_go = false;
         if let Some(device) = speaker.enrolled() {
             self.seen.note(device, now);
-            for queued in commands::waiting(tx, speaker.enrollment.id, is_ending, MOST_COMMANDS)? {
+            for queued in commands::waiting(tx, speaker.enrollment.id, speaker.is_ending(), MOST_COMMANDS)? {
+                is_let_go |= queued.kind == "remove_work_data";
                 self.include(tx, device, &queued, &mut wishes, &mut speaker.launcher)?;
             }
         }
         if speaker.launcher.locked_at.is_some() {
             wishes.lock = Some(speaker.launcher.lock_message.clone().unwrap_or_default());
         }
-        if is_ending && !wishes.factory_reset {
+        if is_let_go && !wishes.factory_reset {
             // Everything that was put there is taken back.
             (wishes.password_mode, wishes.lock, wishes.new_passcode) = (None, None, None);
             wishes.restrictions = Vec::new();

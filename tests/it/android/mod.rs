@@ -10,7 +10,7 @@ mod launcher_answers;
 mod launcher_code;
 mod launcher_hostile;
 mod launcher_package;
-mod launcher_stage;
+pub mod launcher_stage;
 mod orders;
 mod servers;
 mod story;

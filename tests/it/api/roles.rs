@@ -21,6 +21,9 @@ fn table() -> Vec<Row> {
     let some = |body: Value| Some(body);
     let wipe = |scope: &str| Some(json!({ "scope": scope, "reason": "lost", "confirm": "X" }));
     vec![
+        ("get", "/destructive-hold", None, ALL),
+        ("put", "/destructive-hold", some(json!({ "reason": "a drill" })), ALL),
+        ("delete", "/destructive-hold", None, ADMIN),
         ("get", "/users", None, ALL),
         ("post", "/users", some(json!({ "email": "new@example.com", "name": "New" })), HELP),
         ("post", "/users/import", some(json!({ "users": [{ "email": "many@example.com", "name": "Many" }], "invite": true })), HELP),
