@@ -52,6 +52,12 @@ impl MailText {
         let (subject, body) = file.strip_prefix("Subject:")?.split_once("\n\n")?;
         Some(Self { subject: subject.trim().to_owned(), body: body.trim_matches('\n').to_owned() + "\n" })
     }
+
+    /// The same as it is kept: without what forms and editors put around it.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        Self { subject: self.subject.trim().to_owned(), body: self.body.replace("\r\n", "\n").trim_end().to_owned() + "\n" }
+    }
 }
 
 /// Whether a text can be the code of a language, such as `de` or `pt-br` (BCP 47, in lower case).

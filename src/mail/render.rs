@@ -195,7 +195,7 @@ mod tests {
             "{{code}} {{#with this}}{{/with}}",
             "{{code}} {{#if (eq host \"x\")}}{{/if}}",
             &nested(4),
-            &nested(5_000),
+            &nested(400),
         ] {
             let why = tried(MailKind::Code, "Code", body).unwrap_err();
             assert!(

@@ -180,9 +180,8 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/mails", Read, |at| seen(at, mail_texts::get_texts)),
     both("/console/mails/{mail}/{language}", Read, ManageSettings, |at| sent(seen(at, mail_texts::get_text), mail_texts::post_text)),
     send("/console/mails/{mail}/{language}/reset", ManageSettings, |at| sent(at, mail_texts::post_reset)),
-    both("/console/announcement", ManageUsers, ManageUsers, |at| {
-        sent(seen(at, announcement::get_announcement), announcement::post_announcement)
-    }),
+    look("/console/announcement", ManageUsers, |at| seen(at, announcement::get_announcement)),
+    send("/console/announcement/send", ManageUsers, |at| sent(at, announcement::post_announcement)),
     both("/console/mail", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_mail), mail::post_mail)),
     both("/console/mail/keys", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_keys), mail::post_keys)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),
