@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
+pub mod attachment;
 pub mod folder;
 pub mod message;
 pub mod route;
