@@ -75,6 +75,19 @@ pub enum Template {
         /// Where all of them are.
         link: String,
     },
+    /// Brings a protected file, which is put in when the mail is sent.
+    File {
+        /// The organization's name.
+        organization: String,
+        /// The user's name.
+        name: String,
+        /// What the file is called.
+        file: String,
+        /// The browser in which it was asked for.
+        browser: String,
+        /// Where the person sees their devices.
+        link: String,
+    },
     /// Shows an administrator that mail arrives.
     Test {
         /// The organization's name.
@@ -124,6 +137,7 @@ impl Template {
             Self::Code { .. } => "code",
             Self::Compliance { .. } => "compliance",
             Self::Report { .. } => "report",
+            Self::File { .. } => "file",
             Self::Test { .. } => "test",
         }
     }
@@ -223,7 +237,7 @@ static TEMPLATES: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
             register_html(&mut templates, concat!($mail, "/html"), include_str!(concat!("templates/", $mail, "/body.html.hbs")));
         )+ };
     }
-    register!("invitation", "code", "compliance", "report", "test");
+    register!("invitation", "code", "compliance", "report", "file", "test");
     templates
 });
 
@@ -303,6 +317,15 @@ mod tests {
     fn a_test_mail_names_the_server_that_it_comes_from() {
         let text = text_of(&Template::Test { organization: "Example".into(), host: "enroll.example.com".into() });
         assert!(text.contains("Subject: Test mail of Example") && text.matches("at enroll.example.com").count() == 2, "{text}");
+    }
+
+    #[test]
+    fn the_mail_with_a_file_says_why_it_comes() {
+        let (organization, name) = ("Example".into(), "Ada".into());
+        let (file, browser) = ("<b>.pdf".into(), "Chrome on Windows".into());
+        let text = text_of(&Template::File { organization, name, file, browser, link: "https://enroll.example.com/devices".into() });
+        assert!(text.contains("Subject: The file that you asked for: <b>.pdf") && text.contains("&lt;b&gt;.pdf"), "{text}");
+        assert_eq!(text.matches("Chrome on Windows").count(), 2, "{text}");
     }
 
     #[test]
