@@ -3,25 +3,15 @@
 //! Dovecot takes every answer but a 20x for a failure, and what it does then is in its own configuration
 //! (`auth_policy_reject_on_fail`).
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{extract::caller::bearer_token, prose::chain};
-use crate::{
-    domain::time::Timestamp,
-    service::{
-        App, Error,
-        mail_gate::{MailLogin, MailVerdict},
-    },
+use crate::service::{
+    App, Error,
+    mail_gate::{MailLogin, MailVerdict},
 };
-
-/// Milliseconds between two lines of the log about refusals: anybody can cause them.
-const QUIET_MILLIS: i64 = 60_000;
-/// When one was last written.
-static REFUSED_AT: AtomicI64 = AtomicI64::new(i64::MIN);
 
 /// What Dovecot wants.
 #[derive(Debug, Deserialize)]
@@ -55,7 +45,7 @@ pub async fn answer_dovecot(
     let app = app.into_inner();
     match app.is_key_of_dovecot(&key).await {
         Ok(true) => {}
-        Ok(false) => return refuse(app.now()),
+        Ok(false) => return refuse(),
         Err(error) => return fail(&error),
     }
     let body = match web::Bytes::from_request(&request, &mut payload.into_inner()).await {
@@ -74,17 +64,14 @@ pub async fn answer_dovecot(
         Ok(MailVerdict::Proceed) => HttpResponse::Ok().json(json!({ "status": 0, "msg": "" })),
         Ok(MailVerdict::Refuse(text)) => HttpResponse::Ok().json(json!({ "status": -1, "msg": text })),
         // The key was exchanged in this very moment.
-        Err(Error::Denied(_)) => refuse(app.now()),
+        Err(Error::Denied(_)) => refuse(),
         Err(error) => fail(&error),
     }
 }
 
-fn refuse(now: Timestamp) -> HttpResponse {
-    let (now, last) = (now.millis(), REFUSED_AT.load(Ordering::Relaxed));
-    if now.saturating_sub(last) >= QUIET_MILLIS {
-        REFUSED_AT.store(now, Ordering::Relaxed);
-        tracing::warn!("a mail server was refused: the key is not the one that was made for Dovecot");
-    }
+/// Anybody can cause this, so it is no line of the usual log.
+fn refuse() -> HttpResponse {
+    tracing::debug!("a mail server was refused: the key is not the one that was made for Dovecot");
     HttpResponse::Unauthorized().finish()
 }
 

@@ -260,7 +260,6 @@ fn the_decision_table_of_jailbreaks_and_roots() {
         (Backend::Headwind, Some(false), Status::Compliant, &[]),
         (Backend::Headwind, None, Status::Unknown, &["compromise_not_reported"]),
         (Backend::Certificate, Some(true), Status::Noncompliant, &["compromised"]),
-        // It alone says nothing of what else is asked, so that it does not make a device managed.
         (Backend::Certificate, Some(false), Status::Compliant, &[]),
         (Backend::Certificate, None, Status::Unknown, &["compromise_not_reported"]),
         (Backend::Browser, Some(true), Status::Noncompliant, &["compromised"]),

@@ -1,6 +1,9 @@
 //! The whole story of a device with the launcher: from the QR code to its end.
 
-use enlist::simulator::{Passcode, android::launcher::LauncherState};
+use enlist::{
+    android::launcher::log::SKEW_SECONDS,
+    simulator::{Passcode, android::launcher::LauncherState},
+};
 use serde_json::json;
 
 use super::launcher_stage::Stage;
@@ -61,6 +64,10 @@ async fn a_device_is_held_to_its_passcode(database: Database) {
     assert_eq!(stage.verdict("R5CT-STORY").await, ("in_grace".into(), vec!["policy_outdated".into()]));
     assert!(launcher.poll().await.unwrap());
     assert_eq!(launcher.configuration()["passwordMode"], "strong");
+    assert_eq!(stage.verdict("R5CT-STORY").await.0, "unknown", "what was said may have been written before");
+    stage.app.clock.advance_seconds(SKEW_SECONDS + 1);
+    launcher.open_screen();
+    launcher.send_log().await.unwrap();
     assert_eq!(stage.verdict("R5CT-STORY").await.0, "compliant");
     assert_eq!(stage.command("R5CT-STORY", "apply_policy").await["state"], "acknowledged");
     assert_eq!(stage.command("R5CT-STORY", "report_posture").await["state"], "acknowledged");

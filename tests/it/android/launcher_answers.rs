@@ -46,11 +46,14 @@ async fn a_number_of_a_code_is_worth_nothing_once_its_successor_was_used(databas
     let (_, answer) = ask(&stage, Method::GET, &format!("/public/sync/configuration/{first}"), &sign(&first), None).await;
     let second = answer["data"]["newNumber"].as_str().unwrap().to_owned();
     assert_ne!(first, second);
-    // The same one until it is used.
+    // Whoever asks once more gets another one, and the one that nobody has used is worth nothing: two never know the same number.
     let (_, again) = ask(&stage, Method::GET, &format!("/public/sync/configuration/{first}"), &sign(&first), None).await;
-    assert_eq!(again["data"]["newNumber"], second.as_str());
+    let third = again["data"]["newNumber"].as_str().unwrap().to_owned();
+    assert!(third != second && third != first);
+    assert_eq!(word_of(&stage, Method::GET, &second).await, "error.notfound.device");
     launcher.enroll().await.unwrap();
-    assert_eq!(launcher.number(), second);
+    let second = launcher.number().to_owned();
+    assert!(![first.clone(), third].contains(&second));
     launcher.fetch().await.unwrap();
     assert!(launcher.configuration().get("newNumber").is_none(), "it is changed once");
     assert_eq!(word_of(&stage, Method::GET, &first).await, "error.notfound.device");

@@ -8,6 +8,7 @@ use super::driver::Browser;
 use crate::{
     harness::{
         actors::{Visitor, id},
+        android,
         app::TestApp,
         clerk::{PASSWORD, hire},
         database::Database,
@@ -63,7 +64,7 @@ pub async fn prove_mailbox(app: &TestApp, browser: &Browser) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_android_device_is_led_to_its_certificate_on_a_phone_and_on_a_desk() {
     for width in [390, 1280] {
-        let app = TestApp::start(Database::sqlite()).await;
+        let app = android::start(Database::sqlite()).await;
         let admin = app.admin();
         admin.create_user(ADA).await;
         let browser = Browser::start_as(app.address(), width, PIXEL).await;
@@ -115,7 +116,7 @@ async fn the_console_shows_it(app: &TestApp, browser: &Browser) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_android_device_is_led_to_the_agent_on_a_phone() {
-    let app = TestApp::start(Database::sqlite()).await;
+    let app = android::start(Database::sqlite()).await;
     app.admin().create_user(ADA).await;
     let browser = Browser::start_as(app.address(), 390, PIXEL).await;
     prove(&app, &browser).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{
     actors::{IPhone, id},
     app::TestApp,
-    clerk::Clerk,
+    clerk::{Clerk, PASSWORD},
     database::Database,
     every_backend,
 };
@@ -27,7 +27,8 @@ async fn a_proposed_retirement_is_found_from_the_overview_and_approved(db: Datab
     assert!(!clerk.open("/console/").await.source.contains("Waiting for approval"));
     app.clock.advance_days(1);
     app.sweep().await;
-    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    // The session of yesterday is over.
+    clerk.sign_in("administrator@example.com", PASSWORD).await.expect(200);
     let shown = clerk.open("/console/").await.expect(200).says("1 order waiting for approval").says("of ada@example.com");
     let address = format!("/console/devices/{device}");
     assert!(shown.source.contains(&format!("href=\"{address}\"")), "{}", shown.source);

@@ -67,4 +67,5 @@ async fn a_mail_server_shows_its_key_before_its_question_is_read(db: Database) {
         let request = client().post(&address).bearer_auth("enlist_mail_forged").body(body);
         assert_eq!(request.send().await.unwrap().status(), 401, "{body:?}");
     }
+    app.work().await;
 }

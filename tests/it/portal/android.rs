@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::harness::{
     actors::{id, text},
+    android,
     app::TestApp,
     clerk::{Clerk, Shown},
     database::Database,
@@ -21,6 +22,7 @@ every_backend!(
     looking_and_scanning_change_nothing,
     what_the_organization_does_not_allow_is_not_offered,
     a_computer_sets_up_nothing_without_a_launcher,
+    no_agent_is_offered_that_would_have_nowhere_to_report_to,
 );
 
 pub const PIXEL: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36";
@@ -56,7 +58,7 @@ pub async fn fetch(browser: &Clerk) -> (u16, String, Vec<u8>) {
 }
 
 async fn a_certificate_is_earned_step_by_step_and_given_once(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     let admin = app.admin();
     admin.create_user(ADA).await;
     let browser = Clerk::with_agent(&app, PIXEL);
@@ -111,7 +113,7 @@ async fn a_certificate_is_earned_step_by_step_and_given_once(db: Database) {
 }
 
 async fn the_agents_activation_is_shown_once_and_only_to_who_agreed_to_it(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     app.admin().create_user(ADA).await;
     let browser = Clerk::with_agent(&app, PIXEL);
     let page = prove(&app, &browser).await;
@@ -136,7 +138,7 @@ async fn the_agents_activation_is_shown_once_and_only_to_who_agreed_to_it(db: Da
 }
 
 async fn the_walk_can_be_left_resumed_and_thought_over(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     app.admin().create_user(ADA).await;
     let browser = Clerk::with_agent(&app, PIXEL);
     let page = prove(&app, &browser).await;
@@ -163,7 +165,7 @@ async fn the_walk_can_be_left_resumed_and_thought_over(db: Database) {
 }
 
 async fn a_certificate_that_nobody_fetched_is_gone_after_ten_minutes(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     app.admin().create_user(ADA).await;
     let browser = Clerk::with_agent(&app, PIXEL);
     let page = prove(&app, &browser).await;
@@ -192,7 +194,7 @@ async fn a_certificate_that_nobody_fetched_is_gone_after_ten_minutes(db: Databas
 }
 
 async fn nobody_else_gets_what_a_visit_has_earned(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     app.admin().create_user(ADA).await;
     let (browser, other) = (Clerk::with_agent(&app, PIXEL), Clerk::with_agent(&app, PIXEL));
     let page = prove(&app, &browser).await;
@@ -211,7 +213,7 @@ async fn nobody_else_gets_what_a_visit_has_earned(db: Database) {
 }
 
 async fn looking_and_scanning_change_nothing(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     app.admin().create_user(ADA).await;
     let browser = Clerk::with_agent(&app, PIXEL);
     let page = prove(&app, &browser).await;
@@ -239,7 +241,7 @@ async fn looking_and_scanning_change_nothing(db: Database) {
 }
 
 async fn what_the_organization_does_not_allow_is_not_offered(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     let admin = app.admin();
     admin.create_user(ADA).await;
     admin.patch("/settings", &json!({ "android_personal": ["certificate"] })).await.expect(200);
@@ -261,7 +263,7 @@ async fn what_the_organization_does_not_allow_is_not_offered(db: Database) {
 }
 
 async fn a_computer_sets_up_nothing_without_a_launcher(db: Database) {
-    let app = TestApp::start(db).await;
+    let app = android::start(db).await;
     let admin = app.admin();
     let user = admin.create_user(ADA).await;
     admin.invite(&user, "company").await;
@@ -274,5 +276,15 @@ async fn a_computer_sets_up_nothing_without_a_launcher(db: Database) {
     let tablet = Clerk::with_agent(&app, COMPUTER);
     tablet.open("/?device=android").await.expect(200).says("this Android device");
     assert_eq!(prove(&app, &tablet).await.place(), "/enroll/method");
+    app.work().await;
+}
+
+async fn no_agent_is_offered_that_would_have_nowhere_to_report_to(db: Database) {
+    // This server has no port for devices.
+    let app = TestApp::start(db).await;
+    app.admin().create_user(ADA).await;
+    let browser = Clerk::with_agent(&app, PIXEL);
+    let page = prove(&app, &browser).await;
+    assert_eq!(page.place(), "/enroll/consent", "the certificate is the only way that is left");
     app.work().await;
 }
