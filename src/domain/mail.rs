@@ -27,6 +27,8 @@ words! {
         Enrolled = "enrolled",
         /// Tells a person that a wipe was carried out.
         Wiped = "wiped",
+        /// Brings a protected file.
+        File = "file",
         /// Brings a view of the compliance report.
         Report = "report",
         /// Shows an administrator that mail arrives.

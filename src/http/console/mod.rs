@@ -32,11 +32,13 @@ mod device_policy;
 mod domains;
 mod exception;
 mod field;
+mod files;
 mod frame;
 mod group;
 mod groups;
 mod import;
 mod launcher;
+mod link_report;
 mod links;
 mod mail;
 mod mail_texts;
@@ -140,8 +142,9 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
     both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
     both("/console/links", Read, ManageUsers, |at| sent(seen(at, links::get_links), links::post_links)),
-    look("/console/links/report", ReadAudit, |at| seen(at, links::get_report)),
-    look("/console/links/report.csv", ReadAudit, |at| seen(at, links::get_csv)),
+    send("/console/links/files", ManageUsers, |at| sent(at, files::post_file)),
+    look("/console/links/report", ReadAudit, |at| seen(at, link_report::get_report)),
+    look("/console/links/report.csv", ReadAudit, |at| seen(at, link_report::get_csv)),
     both("/console/links/{id}/withdraw", ManageUsers, ManageUsers, |at| sent(seen(at, links::get_withdraw), links::post_withdraw)),
     look("/console/domains", Read, |at| seen(at, domains::get_domains)),
     both("/console/browsers", ManageSettings, ManageSettings, |at| sent(seen(at, browsers::get_browsers), browsers::post_browsers)),
