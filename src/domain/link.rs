@@ -24,6 +24,8 @@ words! {
         LooksSafe = "looks_safe",
         /// Was asked, and said that it does not.
         LooksUnsafe = "looks_unsafe",
+        /// Had the file sent to their own mailbox.
+        Released = "released",
     }
 }
 

@@ -27,6 +27,8 @@ words! {
         Enrolled = "enrolled",
         /// Tells a person that a wipe was carried out.
         Wiped = "wiped",
+        /// Brings a protected file.
+        File = "file",
         /// Brings a view of the compliance report.
         Report = "report",
         /// Shows an administrator that mail arrives.
@@ -51,6 +53,12 @@ impl MailText {
         let file = file.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let (subject, body) = file.strip_prefix("Subject:")?.split_once("\n\n")?;
         Some(Self { subject: subject.trim().to_owned(), body: body.trim_matches('\n').to_owned() + "\n" })
+    }
+
+    /// The same as it is kept: without what forms and editors put around it.
+    #[must_use]
+    pub fn normal(&self) -> Self {
+        Self { subject: self.subject.trim().to_owned(), body: self.body.replace("\r\n", "\n").trim_end().to_owned() + "\n" }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod compliance;
 pub mod destination;
 pub mod device;
 pub mod enrollment;
+pub mod file;
 pub mod hex;
 pub mod id;
 pub mod ladder;

@@ -1,6 +1,6 @@
 //! Limits on requests, in one table. What is not listed takes the last line.
 
-use crate::service::android::launcher_package::LONGEST;
+use crate::{domain::file, service::android::launcher_package::LONGEST};
 
 /// Most bytes of a body, by the beginning of the path. The first match holds.
 pub const BODIES: &[(&str, usize)] = &[
@@ -14,10 +14,13 @@ pub const BODIES: &[(&str, usize)] = &[
     ("/enroll/", 16 * 1024),
     ("/api/v1/users/import", 4 * 1024 * 1024),
     ("/api/v1/android/launcher", LONGEST),
+    // A little more than a file may have: whose file is hardly too long is told so by the name of the field.
+    ("/api/v1/links/files", file::LONGEST + 64 * 1024),
     ("/api/", 256 * 1024),
     // The list itself, and what a form puts around it.
     ("/console/users/import", 2 * 1024 * 1024 + 64 * 1024),
     ("/console/android/launcher/upload", LONGEST + 64 * 1024),
+    ("/console/links/files", file::LONGEST + 64 * 1024),
     ("/console/", 64 * 1024),
     ("", 16 * 1024),
 ];

@@ -1,4 +1,4 @@
-//! Errors as people and logs read them.
+//! Errors and sizes as people and logs read them.
 
 /// An error with everything that caused it, for the log.
 #[must_use]
@@ -22,9 +22,29 @@ pub fn sentence(why: &str) -> String {
     format!("{first}{rest}{end}")
 }
 
+/// A number of bytes in the unit that fits.
+#[must_use]
+pub fn size(bytes: i64) -> String {
+    const KIB: i64 = 1024;
+    let (unit, name) = match bytes {
+        ..KIB if bytes == 1 => return "1 byte".into(),
+        ..KIB => return format!("{bytes} bytes"),
+        _ if bytes < KIB * KIB => (KIB, "KiB"),
+        _ => (KIB * KIB, "MiB"),
+    };
+    let tenths = bytes.saturating_mul(10) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_told_in_the_unit_that_fits() {
+        let told = [1, 512, 1024, 1536, 1024 * 1024 - 1, 10 * 1024 * 1024].map(size);
+        assert_eq!(told, ["1 byte", "512 bytes", "1.0 KiB", "1.5 KiB", "1023.9 KiB", "10.0 MiB"]);
+    }
 
     #[test]
     fn a_reason_becomes_a_sentence() {

@@ -152,6 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn the_mail_with_a_file_says_why_it_comes() {
+        let (organization, name) = ("Example".into(), "Ada".into());
+        let (file, browser) = ("<b>.pdf".into(), "Chrome on Windows".into());
+        let text = text_of(&Template::File { organization, name, file, browser, link: "https://enroll.example.com/devices".into() });
+        assert!(text.contains("Subject: The file that you asked for: <b>.pdf") && text.contains("&lt;b&gt;.pdf"), "{text}");
+        assert_eq!(text.matches("Chrome on Windows").count(), 2, "{text}");
+    }
+
+    #[test]
     fn the_message_id_follows_from_the_mail() {
         let template = Template::Invitation { organization: "E".into(), name: "A".into(), link: "l".into(), until: "u".into() };
         let id = MailId::new();

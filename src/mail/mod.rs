@@ -3,6 +3,7 @@
 
 use std::{future::Future, pin::Pin};
 
+pub mod attachment;
 pub mod folder;
 mod html;
 pub mod languages;

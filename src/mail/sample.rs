@@ -51,6 +51,13 @@ pub const fn variables(kind: MailKind) -> &'static [Variable] {
             DATE,
             ("link", "the address where a device is enrolled"),
         ],
+        MailKind::File => &[
+            ORGANIZATION,
+            NAME,
+            ("file", "what the file is called"),
+            ("browser", "the browser in which it was asked for"),
+            ("link", "the address of the person's own devices"),
+        ],
         MailKind::Report => &[
             ORGANIZATION,
             ("report", "what the view is called"),
@@ -72,6 +79,7 @@ pub const fn essentials(kind: MailKind) -> &'static [&'static str] {
         MailKind::Code => &["code", "spaced"],
         MailKind::Invitation | MailKind::Announcement | MailKind::Compliance | MailKind::Report => &["link"],
         MailKind::Enrolled | MailKind::Wiped => &["device"],
+        MailKind::File => &["file"],
         MailKind::Test => &[],
     }
 }
@@ -133,6 +141,13 @@ pub fn samples(kind: MailKind, organization: &str, public_url: &str) -> Vec<Temp
                 link: format!("{public_url}/"),
             })
             .into(),
+        MailKind::File => vec![Template::File {
+            organization: organization(),
+            name: name(),
+            file: "Budget 2027.pdf".into(),
+            browser: "Chrome on Windows".into(),
+            link: devices(),
+        }],
         MailKind::Report => [false, true]
             .map(|has_more| Template::Report {
                 organization: organization(),

@@ -90,6 +90,19 @@ pub enum Template {
         /// Where a device is enrolled.
         link: String,
     },
+    /// [`MailKind::File`]. The file itself is put in when the mail is sent.
+    File {
+        /// The organization's name.
+        organization: String,
+        /// The user's name.
+        name: String,
+        /// What the file is called.
+        file: String,
+        /// The browser in which it was asked for.
+        browser: String,
+        /// Where the person sees their devices.
+        link: String,
+    },
     /// [`MailKind::Report`]
     Report {
         /// The organization's name.
@@ -163,6 +176,7 @@ impl Template {
             Self::Announcement { .. } => MailKind::Announcement,
             Self::Enrolled { .. } => MailKind::Enrolled,
             Self::Wiped { .. } => MailKind::Wiped,
+            Self::File { .. } => MailKind::File,
             Self::Report { .. } => MailKind::Report,
             Self::Test { .. } => MailKind::Test,
         }
@@ -179,7 +193,7 @@ impl Template {
                 let lines = lines.iter_mut().flat_map(|line| [&mut line.status, &mut line.why]);
                 numbers.iter_mut().map(|number| &mut number.word).chain(lines).collect()
             }
-            Self::Invitation { .. } | Self::Code { .. } | Self::Announcement { .. } | Self::Test { .. } => Vec::new(),
+            Self::Invitation { .. } | Self::Code { .. } | Self::Announcement { .. } | Self::File { .. } | Self::Test { .. } => Vec::new(),
         }
     }
 }

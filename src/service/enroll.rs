@@ -36,7 +36,7 @@ use crate::{
         deliveries,
         devices::{self, Device},
         enrollments::{self, Enrollment, Stage},
-        gate, gate_cookies, imports, launcher_packages, mails, rollouts, sessions,
+        files, gate, gate_cookies, imports, launcher_packages, mails, rollouts, sessions,
         users::{self, User},
         visits::{self, Visit},
     },
@@ -283,7 +283,8 @@ impl App {
     }
 
     /// Forgets what has had its time: visits with their codes after a day, rights to a certificate after a week, mails after a
-    /// quarter of a year, their texts with their point, deliveries of webhooks after a month. Gives how many visits there were.
+    /// quarter of a year, their texts with their point, deliveries of webhooks after a month, protected files with their links.
+    /// Gives how many visits there were.
     ///
     /// # Errors
     /// Those of the database.
@@ -301,6 +302,7 @@ impl App {
             gate::purge(tx, GATE_SECONDS)?;
             gate_cookies::purge_tickets(tx, now)?;
             launcher_packages::purge(tx, now.plus_days(-1))?;
+            files::purge(tx, now)?;
             Ok(visits::purge(tx, now.plus_days(-1))?)
         })
         .await

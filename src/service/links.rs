@@ -17,6 +17,7 @@ use crate::{
     },
     store::{
         audit::{self, Entry},
+        files,
         links::{self, Link, LinkEvent},
     },
 };
@@ -82,8 +83,8 @@ impl App {
         let now = self.now();
         Ok(match self.read(move |conn| links::find(conn, id)).await? {
             None => Standing::Unknown,
-            Some(link) if link.withdrawn_at.is_some() || now >= link.expires_at => Standing::Ended,
-            Some(link) => Standing::Good(Box::new(link)),
+            Some(link) if link.is_good(now) => Standing::Good(Box::new(link)),
+            Some(_) => Standing::Ended,
         })
     }
 
@@ -118,18 +119,20 @@ impl App {
         .await
     }
 
-    /// Takes a link back: from then on it leads nowhere.
+    /// Takes a link back: from then on it leads nowhere, and the file that it stood for is forgotten.
     ///
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] where that was done already.
     pub async fn withdraw_link(self: &Arc<Self>, actor: Actor, id: LinkId) -> Result<Link> {
         let now = self.now();
         self.write(move |tx| {
-            links::find(tx, id)?.ok_or(Error::NotFound("link"))?;
+            let link = links::find(tx, id)?.ok_or(Error::NotFound("link"))?;
             if !links::withdraw(tx, id, now)? {
                 return Err(Error::Conflict("the link was withdrawn already".into()));
             }
-            let (subject, detail) = (id.to_string(), json!({}));
+            files::delete(tx, id)?;
+            let detail = link.file_name.map_or_else(|| json!({}), |name| json!({ "file": name }));
+            let subject = id.to_string();
             audit::record(tx, &Entry { at: now, actor: &actor, action: "link.withdraw", subject_kind: "link", subject, detail })?;
             links::find(tx, id)?.ok_or(Error::NotFound("link"))
         })
@@ -164,24 +167,39 @@ impl App {
 
 fn check(wanted: NewLink, actor: &Actor, now: Timestamp) -> Result<Link> {
     let target = link::target(&wanted.target).map_err(|why| Error::invalid("target", why))?;
-    let note = wanted.note.trim().to_owned();
+    let about = About { note: wanted.note, recipient: wanted.recipient, days: wanted.days };
+    Ok(Link { target: target.into(), ..link_about(about, actor, now)? })
+}
+
+/// What is said of a link, whatever it stands for.
+pub(super) struct About {
+    pub note: String,
+    pub recipient: Option<String>,
+    pub days: Option<u16>,
+}
+
+/// A link that stands for nothing yet.
+pub(super) fn link_about(about: About, actor: &Actor, now: Timestamp) -> Result<Link> {
+    let note = about.note.trim().to_owned();
     if note.chars().count() > 200 || note.chars().any(char::is_control) {
         return Err(Error::invalid("note", "must be at most 200 characters, without line breaks"));
     }
-    let recipient = wanted.recipient.filter(|recipient| !recipient.trim().is_empty());
+    let recipient = about.recipient.filter(|recipient| !recipient.trim().is_empty());
     let recipient = recipient.map(|recipient| normalize_address(&recipient).map_err(|why| Error::invalid("recipient", why))).transpose()?;
-    let days = wanted.days.unwrap_or(USUAL_DAYS);
+    let days = about.days.unwrap_or(USUAL_DAYS);
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Error::invalid("days", format!("must be from 1 to {MOST_DAYS}")));
     }
     Ok(Link {
         id: LinkId::new(),
-        target: target.into(),
+        target: String::new(),
         note,
         recipient,
         created_by: actor.name.clone(),
         created_at: now,
         expires_at: now.plus_days(i64::from(days)),
         withdrawn_at: None,
+        file_name: None,
+        file_length: None,
     })
 }

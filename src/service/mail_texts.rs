@@ -135,11 +135,12 @@ impl App {
         if !self.languages.has(language) {
             return Err(Error::NotFound("language"));
         }
-        check(kind, text).map_err(|wrong| Error::invalid(wrong.field, wrong.why))?;
+        let text = text.normal();
+        check(kind, &text).map_err(|wrong| Error::invalid(wrong.field, wrong.why))?;
         let organization = self.settings().await?.organization;
         let examples = samples(kind, &organization, &self.public_url).into_iter();
         examples
-            .map(|example| render(text, &self.languages.translated(language, example), language))
+            .map(|example| render(&text, &self.languages.translated(language, example), language))
             .collect::<std::result::Result<_, _>>()
             .map_err(|error| Error::internal("writing a mail", error))
     }
@@ -152,7 +153,7 @@ impl App {
         if !self.languages.has(language) {
             return Err(Error::NotFound("language"));
         }
-        let text = MailText { subject: text.subject.trim().to_owned(), body: text.body.replace("\r\n", "\n").trim_end().to_owned() + "\n" };
+        let text = text.normal();
         check(kind, &text).map_err(|wrong| Error::invalid(wrong.field, wrong.why))?;
         let (now, language) = (self.now(), language.to_owned());
         self.write(move |tx| {

@@ -27,6 +27,7 @@ pub mod deliver;
 pub mod enroll;
 mod error;
 pub mod explain;
+pub mod files;
 pub mod gate;
 pub mod groups;
 pub mod hold;

@@ -116,12 +116,11 @@ impl App {
             return self.finish_mail(id, MailState::Expired, Some("its time was over before it could be sent".into())).await;
         }
         let Some(sealed) = mail.sealed_message else { return Ok(Sent::Finished) };
-        let message = Outgoing {
-            sender: settings.mail_sender,
-            recipient: mail.recipient,
-            message_id: mail.message_id,
-            bytes: self.keys.open(PURPOSE, &sealed)?,
+        let Some(bytes) = self.with_file(id, self.keys.open(PURPOSE, &sealed)?).await? else {
+            let why = "the file was withdrawn, or its time was over, before it could be sent";
+            return self.finish_mail(id, MailState::Expired, Some(why.into())).await;
         };
+        let message = Outgoing { sender: settings.mail_sender, recipient: mail.recipient, message_id: mail.message_id, bytes };
         match self.mailer.deliver(&message).await {
             Ok(()) => self.note_try(id, MailState::Sent, None).await,
             Err(DeliveryError::Permanent(why)) => {

@@ -94,6 +94,13 @@ impl Surfer {
         Err(lost(&visited.page, format!("no end after {PATIENCE} pages")))
     }
 
+    /// Presses the button of a file's page, if the page is one; gives the page that says what came of it.
+    pub async fn ask_for_file(&self, page: &Page) -> Result<Option<Page>> {
+        let Some(form) = page.forms.iter().find(|form| form.mark.as_deref() == Some("release")) else { return Ok(None) };
+        let after = self.submit(page, form).await?;
+        if after.is_marked("file-sent") { Ok(Some(after)) } else { Err(lost(&after, "the file was not sent".to_owned())) }
+    }
+
     /// Sends a form of a page.
     pub async fn submit(&self, page: &Page, form: &Form) -> Result<Page> {
         page_of(self.browser.submit(page, form).await?)
@@ -168,6 +175,8 @@ pub struct VisitReport {
     pub title: String,
     /// Whether the browser was asked whose it is.
     pub was_asked: bool,
+    /// Whether it led to a file, which was asked for and sent to the owner's mailbox.
+    pub released: bool,
 }
 
 /// One line about one browser.
@@ -214,11 +223,13 @@ async fn play(options: &BrowserOptions, mailbox: Mailbox, number: usize, report:
                 surfer.forget()?;
             }
             let visited = surfer.visit(address.clone()).await?;
+            let sent = surfer.ask_for_file(&visited.page).await?;
             report.visits.push(VisitReport {
                 address: address.to_string(),
                 led_to: visited.page.url.to_string(),
                 title: visited.page.title,
                 was_asked: visited.was_asked,
+                released: sent.is_some(),
             });
         }
     }

@@ -175,7 +175,7 @@ pub fn waiting(conn: &mut Conn, enrollment: EnrollmentId, is_ending_only: bool, 
 /// Those of the database.
 pub fn count_endings(conn: &mut Conn) -> Result<i64, Error> {
     let endings = commands::table.filter(IsUnfinished).filter(commands::purpose.eq_any(ENDINGS));
-    Ok(endings.select(diesel::dsl::count_distinct(commands::device_id)).first(conn)?)
+    Ok(endings.select(diesel::dsl::count(commands::device_id).aggregate_distinct()).first(conn)?)
 }
 
 /// The enrollments for which one is.

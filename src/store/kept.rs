@@ -102,13 +102,13 @@ mod tests {
     };
 
     use super::*;
-    use crate::store::commands::ENDINGS;
+    use crate::{domain::command::Purpose, store::commands::ENDINGS};
 
     #[test]
     fn what_is_held_is_what_ends_an_enrollment() {
         let text = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&IsDeliverable).to_string();
         let purposes = text.split("purpose NOT IN (").nth(1).unwrap().split(')').next().unwrap();
-        assert_eq!(purposes.split(", ").map(|word| word.trim_matches('\'')).collect::<Vec<_>>(), ENDINGS.map(|purpose| purpose.as_str()));
+        assert_eq!(purposes.split(", ").map(|word| word.trim_matches('\'')).collect::<Vec<_>>(), ENDINGS.map(Purpose::as_str));
         assert!(text.contains(&format!("settings.key = '{HOLD}'")), "{text}");
     }
 

@@ -22,7 +22,7 @@ const SAME_SECONDS: i64 = 60;
 pub struct Link {
     /// Its identifier.
     pub id: LinkId,
-    /// Where it leads.
+    /// Where it leads; empty where it stands for a file.
     pub target: String,
     /// What it is about.
     pub note: String,
@@ -36,6 +36,30 @@ pub struct Link {
     pub expires_at: Timestamp,
     /// When it was taken back.
     pub withdrawn_at: Option<Timestamp>,
+    /// What the file is called that it stands for.
+    pub file_name: Option<String>,
+    /// How many bytes that file has.
+    pub file_length: Option<i64>,
+}
+
+impl Link {
+    /// Whether it has neither ended nor been taken back.
+    #[must_use]
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.withdrawn_at.is_none() && now < self.expires_at
+    }
+
+    /// What it stands for, in the words of lists: where it leads, or what its file is called.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.file_name.as_deref().unwrap_or(&self.target)
+    }
+
+    /// The name and the length of the file that it stands for; none where it leads to an address.
+    #[must_use]
+    pub fn file(&self) -> Option<(&str, i64)> {
+        self.file_name.as_deref().zip(self.file_length)
+    }
 }
 
 /// Something that a person did with a link.
@@ -150,13 +174,25 @@ pub fn has_answered(conn: &mut Conn, link: LinkId, user: UserId, since: Timestam
     Ok(diesel::select(diesel::dsl::exists(answers)).get_result(conn)?)
 }
 
-/// How often links were opened, by link.
+/// When a file was last sent to a person since then.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_opened(conn: &mut Conn, ids: &[LinkId]) -> Result<Vec<(LinkId, i64)>, Error> {
+pub fn released_at(conn: &mut Conn, link: LinkId, user: UserId, since: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let releases = link_events::table
+        .filter(link_events::link_id.eq(link).and(link_events::user_id.eq(user)))
+        .filter(link_events::at.gt(since).and(link_events::kind.eq(LinkEventKind::Released)));
+    Ok(releases.order(link_events::at.desc()).select(link_events::at).first(conn).optional()?)
+}
+
+/// How often links were opened and files were sent, by link.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_uses(conn: &mut Conn, ids: &[LinkId]) -> Result<Vec<(LinkId, i64)>, Error> {
+    let uses = vec![LinkEventKind::Opened, LinkEventKind::Released];
     Ok(link_events::table
-        .filter(link_events::link_id.eq_any(ids.to_vec()).and(link_events::kind.eq(LinkEventKind::Opened)))
+        .filter(link_events::link_id.eq_any(ids.to_vec()).and(link_events::kind.eq_any(uses)))
         .group_by(link_events::link_id)
         .select((link_events::link_id, diesel::dsl::count_star()))
         .load(conn)?)

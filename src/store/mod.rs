@@ -31,6 +31,7 @@ pub mod deliveries;
 pub mod devices;
 pub mod dump;
 pub mod enrollments;
+pub mod files;
 pub mod finders;
 pub mod gate;
 pub mod gate_cookies;

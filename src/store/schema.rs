@@ -647,6 +647,31 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         withdrawn_at -> Nullable<BigInt>,
+        file_name -> Nullable<Text>,
+        file_length -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    protected_files (link_id) {
+        link_id -> Binary,
+        kind -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    protected_file_pieces (link_id, position) {
+        link_id -> Binary,
+        position -> Integer,
+        sealed_content -> Binary,
+    }
+}
+
+diesel::table! {
+    mail_files (mail_id) {
+        mail_id -> Binary,
+        link_id -> Binary,
     }
 }
 
@@ -697,6 +722,7 @@ diesel::joinable!(activation_files -> visits (visit_id));
 diesel::joinable!(mail_accounts -> enrollments (enrollment_id));
 diesel::joinable!(mail_passwords -> enrollments (enrollment_id));
 diesel::joinable!(link_events -> protected_links (link_id));
+diesel::joinable!(mail_files -> protected_links (link_id));
 diesel::joinable!(link_events -> users (user_id));
 diesel::joinable!(link_events -> devices (device_id));
 diesel::joinable!(api_tokens -> users (created_by_user));
@@ -750,5 +776,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     mail_accounts,
     mail_passwords,
     protected_links,
+    protected_files,
+    protected_file_pieces,
+    mail_files,
     link_events
 );

@@ -43,7 +43,7 @@ pub struct BrowserArguments {
     /// Drop all cookies before each visit, as a private window does
     #[arg(long)]
     forget: bool,
-    /// An address to open once enrolled, such as a protected link; may be given several times
+    /// An address to open once enrolled, such as a protected link; the button of a file is pressed; may be given several times
     #[arg(long)]
     visit: Vec<String>,
     /// How often those addresses are opened

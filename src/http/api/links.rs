@@ -32,10 +32,12 @@ use crate::{
 pub struct LinkView {
     /// Its identifier.
     pub id: LinkId,
-    /// What stands in the mail: leads through this server to the target.
+    /// What stands in the mail: leads through this server to the target, or to the page of the file.
     pub url: String,
-    /// Where it leads.
-    pub target: String,
+    /// Where it leads; null where it stands for a file.
+    pub target: Option<String>,
+    /// The file that it stands for; null where it leads to an address.
+    pub file: Option<FileView>,
     /// What it is about.
     pub note: String,
     /// To whom the mail was first sent.
@@ -50,12 +52,23 @@ pub struct LinkView {
     pub withdrawn_at: Option<Timestamp>,
 }
 
+/// A protected file. What is in it is given by mail only, to whoever enrolled the browser in which it is asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileView {
+    /// What it is called.
+    pub name: String,
+    /// How many bytes it has.
+    pub size: i64,
+}
+
 impl LinkView {
-    fn of(app: &App, link: Link) -> Result<Self, Error> {
+    pub(super) fn of(app: &App, link: Link) -> Result<Self, Error> {
+        let file = link.file().map(|(name, size)| FileView { name: name.to_owned(), size });
         Ok(Self {
             id: link.id,
             url: app.link_address(link.id)?,
-            target: link.target,
+            target: Some(link.target).filter(|_| file.is_none()),
+            file,
             note: link.note,
             recipient: link.recipient,
             created_by: link.created_by,
@@ -151,7 +164,7 @@ pub async fn get_link(caller: Caller, app: web::Data<App>, id: web::Path<LinkId>
     Ok(web::Json(LinkView::of(&app, link)?))
 }
 
-/// Takes a protected link back: from then on it leads nowhere.
+/// Takes a protected link back: from then on it leads nowhere, and the file that it stood for is deleted.
 #[utoipa::path(post, path = "/api/v1/links/{id}/withdraw", params(("id" = LinkId, Path)), responses((status = 200, body = LinkView), (status = 404, body = Problem), (status = 409, body = Problem)), tag = "links", security(("token" = [])))]
 pub async fn withdraw_link(caller: Caller, app: web::Data<App>, id: web::Path<LinkId>) -> Result<web::Json<LinkView>, ApiError> {
     caller.must(Permission::ManageUsers)?;
@@ -217,7 +230,7 @@ pub struct LinkEventView {
     pub device: Option<String>,
     /// With which link.
     pub link_id: LinkId,
-    /// Where it leads.
+    /// Where it leads, or what the file is called that it stands for.
     pub target: String,
     /// To whom the mail was first sent.
     pub recipient: Option<String>,
@@ -233,7 +246,7 @@ impl From<ReportLine> for LinkEventView {
             device_id: line.event.device_id,
             device: line.device_name,
             link_id: line.event.link_id,
-            target: line.link.target,
+            target: line.link.subject().to_owned(),
             recipient: line.link.recipient,
         }
     }

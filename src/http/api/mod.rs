@@ -10,6 +10,7 @@ pub mod audit;
 mod csv;
 pub mod devices;
 pub mod error;
+pub mod files;
 pub mod groups;
 pub mod hold;
 pub mod imports;
@@ -96,6 +97,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
                     .app_data(web::JsonConfig::default().limit(4 * 1024 * 1024).error_handler(error::json_error))
                     .post(links::create_links),
             )
+            .service(resource("/links/files").post(files::create_file_link))
             .service(resource("/links/{id}").get(links::get_link))
             .service(resource("/links/{id}/withdraw").post(links::withdraw_link))
             .service(resource("/reports/links").get(links::link_report))

@@ -15,8 +15,8 @@ use crate::{
 };
 
 use super::{
-    access, approvals, audit, devices, groups, hold, imports, jobs, launcher, links, mail_access, mail_texts, mails, orders, policies,
-    preview, push_certificate, reports, rollouts, saved_reports, settings, users, webhooks,
+    access, approvals, audit, devices, files, groups, hold, imports, jobs, launcher, links, mail_access, mail_texts, mails, orders,
+    policies, preview, push_certificate, reports, rollouts, saved_reports, settings, users, webhooks,
 };
 
 /// The whole description.
@@ -46,6 +46,7 @@ use super::{
         webhooks::test_webhook, webhooks::list_deliveries, webhooks::retry_delivery,
         orders::order_command, approvals::approve_command, approvals::cancel_command,
         links::list_links, links::create_link, links::create_links, links::get_link, links::withdraw_link, links::link_report,
+        files::create_file_link,
         reports::compliance_report, settings::get_settings, settings::change_settings,
         push_certificate::get_push_certificate, push_certificate::import_push_certificate, push_certificate::request_push_certificate,
         launcher::get_launcher, launcher::upload_launcher, launcher::get_launcher_settings, launcher::change_launcher_settings,

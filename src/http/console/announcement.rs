@@ -59,7 +59,7 @@ pub async fn get_announcement(admin: Admin, query: web::Query<AudienceForm>) -> 
     show(&admin, &query, None).await
 }
 
-/// `POST /console/announcement`
+/// `POST /console/announcement/send`
 pub async fn post_announcement(form: Form<AudienceForm>) -> Result<HttpResponse, Problem> {
     let begun = match form.fields.audience() {
         Ok(audience) => form.admin.app.announce_browsers(form.admin.actor.clone(), audience).await,

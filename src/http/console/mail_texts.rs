@@ -98,7 +98,7 @@ pub struct TextForm {
 
 impl TextForm {
     fn text(&self) -> MailText {
-        MailText { subject: self.subject.clone(), body: self.body.replace("\r\n", "\n") }
+        MailText { subject: self.subject.clone(), body: self.body.clone() }
     }
 }
 

@@ -32,12 +32,14 @@ mod device_policy;
 mod domains;
 mod exception;
 mod field;
+mod files;
 mod frame;
 mod group;
 mod groups;
 mod hold;
 mod import;
 mod launcher;
+mod link_report;
 mod links;
 mod mail;
 mod mail_texts;
@@ -143,8 +145,9 @@ pub const ADDRESSES: &[Address] = &[
     both("/console/users/{id}/revoke", WipeSelectively, WipeSelectively, |at| sent(seen(at, user_end::get_revoke), user_end::post_revoke)),
     both("/console/users/{id}/delete", ManageUsers, ManageUsers, |at| sent(seen(at, user_end::get_delete), user_end::post_delete)),
     both("/console/links", Read, ManageUsers, |at| sent(seen(at, links::get_links), links::post_links)),
-    look("/console/links/report", ReadAudit, |at| seen(at, links::get_report)),
-    look("/console/links/report.csv", ReadAudit, |at| seen(at, links::get_csv)),
+    send("/console/links/files", ManageUsers, |at| sent(at, files::post_file)),
+    look("/console/links/report", ReadAudit, |at| seen(at, link_report::get_report)),
+    look("/console/links/report.csv", ReadAudit, |at| seen(at, link_report::get_csv)),
     both("/console/links/{id}/withdraw", ManageUsers, ManageUsers, |at| sent(seen(at, links::get_withdraw), links::post_withdraw)),
     look("/console/domains", Read, |at| seen(at, domains::get_domains)),
     both("/console/browsers", ManageSettings, ManageSettings, |at| sent(seen(at, browsers::get_browsers), browsers::post_browsers)),
@@ -183,9 +186,8 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/mails", Read, |at| seen(at, mail_texts::get_texts)),
     both("/console/mails/{mail}/{language}", Read, ManageSettings, |at| sent(seen(at, mail_texts::get_text), mail_texts::post_text)),
     send("/console/mails/{mail}/{language}/reset", ManageSettings, |at| sent(at, mail_texts::post_reset)),
-    both("/console/announcement", ManageUsers, ManageUsers, |at| {
-        sent(seen(at, announcement::get_announcement), announcement::post_announcement)
-    }),
+    look("/console/announcement", ManageUsers, |at| seen(at, announcement::get_announcement)),
+    send("/console/announcement/send", ManageUsers, |at| sent(at, announcement::post_announcement)),
     both("/console/mail", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_mail), mail::post_mail)),
     both("/console/mail/keys", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_keys), mail::post_keys)),
     look("/console/certificates", Read, |at| seen(at, certificates::get_certificates)),

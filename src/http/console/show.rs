@@ -77,6 +77,7 @@ pub const fn mail_name(kind: MailKind) -> &'static str {
         MailKind::Announcement => "Announcement of browser enrollment",
         MailKind::Enrolled => "New device enrolled",
         MailKind::Wiped => "Device wiped",
+        MailKind::File => "Protected file",
         MailKind::Report => "Compliance report",
         MailKind::Test => "Test",
     }

@@ -20,14 +20,30 @@ const MOST_PARTS: usize = 16;
 pub struct Upload {
     /// Who sent it.
     pub admin: Admin,
-    parts: HashMap<String, Vec<u8>>,
+    parts: HashMap<String, Part>,
+}
+
+/// One part of a form.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// What the file is called, where it is one.
+    pub file_name: String,
+    /// What the browser takes it for; empty where it does not say.
+    pub kind: String,
 }
 
 impl Upload {
     /// What a part holds; nothing where it is missing.
     #[must_use]
     pub fn bytes(&self, name: &str) -> &[u8] {
-        self.parts.get(name).map(Vec::as_slice).unwrap_or_default()
+        self.parts.get(name).map(|part| part.bytes.as_slice()).unwrap_or_default()
+    }
+
+    /// Takes a part out of the form; an empty one where it is missing.
+    pub fn take(&mut self, name: &str) -> Part {
+        self.parts.remove(name).unwrap_or_default()
     }
 
     /// What a part says. Forms are sent in the encoding of their page, so that anything else is not from our page.
@@ -56,14 +72,14 @@ impl FromRequest for Upload {
                 "application/x-www-form-urlencoded" => read_pairs(payload, limit).await?,
                 _ => return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
             };
-            let given = parts.get("csrf").map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            let given = parts.get("csrf").map(|part| String::from_utf8_lossy(&part.bytes).into_owned());
             check_csrf(&admin, given)?;
             Ok(Self { admin, parts })
         })
     }
 }
 
-async fn read_parts(mut form: Multipart, limit: usize) -> Result<HashMap<String, Vec<u8>>, Problem> {
+async fn read_parts(mut form: Multipart, limit: usize) -> Result<HashMap<String, Part>, Problem> {
     let unreadable = |error: actix_multipart::MultipartError| {
         tracing::debug!(error = %error, "an upload could not be read");
         Problem::of_status(StatusCode::BAD_REQUEST)
@@ -72,6 +88,8 @@ async fn read_parts(mut form: Multipart, limit: usize) -> Result<HashMap<String,
     let mut left = limit;
     while let Some(mut part) = form.try_next().await.map_err(unreadable)? {
         let name = part.name().unwrap_or_default().to_owned();
+        let file_name = part.content_disposition().and_then(|disposition| disposition.get_filename()).unwrap_or_default().to_owned();
+        let kind = part.content_type().map(ToString::to_string).unwrap_or_default();
         let mut bytes = Vec::new();
         while let Some(chunk) = part.try_next().await.map_err(unreadable)? {
             left = left.checked_sub(chunk.len()).ok_or_else(|| Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE))?;
@@ -80,12 +98,12 @@ async fn read_parts(mut form: Multipart, limit: usize) -> Result<HashMap<String,
         if parts.len() >= MOST_PARTS {
             return Err(Problem::of_status(StatusCode::BAD_REQUEST));
         }
-        parts.insert(name, bytes);
+        parts.insert(name, Part { bytes, file_name, kind });
     }
     Ok(parts)
 }
 
-async fn read_pairs(mut payload: Payload, limit: usize) -> Result<HashMap<String, Vec<u8>>, Problem> {
+async fn read_pairs(mut payload: Payload, limit: usize) -> Result<HashMap<String, Part>, Problem> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.try_next().await.map_err(|error| Problem::of_status(error.status_code()))? {
         if body.len().saturating_add(chunk.len()) > limit {
@@ -93,5 +111,6 @@ async fn read_pairs(mut payload: Payload, limit: usize) -> Result<HashMap<String
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned().into_bytes())).collect())
+    let part = |value: String| Part { bytes: value.into_bytes(), ..Part::default() };
+    Ok(url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), part(value.into_owned()))).collect())
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     enter::go_on,
+    file,
     limit::Limiter,
     problem::Problem,
     visitor::{Visitor, see},
@@ -53,9 +54,12 @@ pub struct LinkQuery {
     /// The browser comes from its enrollment.
     #[serde(default)]
     enrolled: String,
+    /// The person has just had a file sent.
+    #[serde(default)]
+    sent: String,
 }
 
-/// `GET /l/{token}`: to the target, or to the page that shows it first.
+/// `GET /l/{token}`: to the target, or to the page that shows it first; or to the page of the file.
 pub async fn get_link(
     visitor: Visitor,
     request: HttpRequest,
@@ -65,6 +69,9 @@ pub async fn get_link(
 ) -> Result<HttpResponse, Problem> {
     let link = good(&visitor, &request, &limiter, &token).await?;
     let settings = visitor.app.settings().await?;
+    if link.file().is_some() {
+        return get_file(&visitor, &token, &link, &query, settings.browser_enrollment_enabled).await;
+    }
     let is_ours = is_ours(&link, &settings.browser_enrollment_domains);
     if !settings.browser_enrollment_enabled {
         return Ok(if is_ours { leave(&link) } else { show(&visitor, &token, &link, Purpose::Target) });
@@ -82,6 +89,18 @@ pub async fn get_link(
     Ok(show(&visitor, &token, &link, purpose))
 }
 
+/// The page of the file that a link stands for. Nobody is asked whether it looks safe: there is no target to judge.
+async fn get_file(visitor: &Visitor, token: &str, link: &Link, query: &LinkQuery, is_on: bool) -> Result<HttpResponse, Problem> {
+    if !is_on {
+        return Err(file::off());
+    }
+    let Some(browser) = &visitor.enrolled else { return Ok(ask_who(token)) };
+    if !query.enrolled.is_empty() {
+        return Ok(see(&format!("/l/{token}")));
+    }
+    file::show(visitor, token, link, browser, !query.sent.is_empty()).await
+}
+
 /// `GET /l/{token}/go`: to the target, after it was shown.
 pub async fn get_go(
     visitor: Visitor,
@@ -89,7 +108,7 @@ pub async fn get_go(
     limiter: web::Data<Limiter>,
     token: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let link = good(&visitor, &request, &limiter, &token).await?;
+    let link = target_of(good(&visitor, &request, &limiter, &token).await?)?;
     let settings = visitor.app.settings().await?;
     if !settings.browser_enrollment_enabled {
         return Ok(leave(&link));
@@ -109,7 +128,7 @@ pub async fn post_answer(
     token: web::Path<String>,
     form: web::Form<AnswerForm>,
 ) -> Result<HttpResponse, Problem> {
-    let link = good(&visitor, &request, &limiter, &token).await?;
+    let link = target_of(good(&visitor, &request, &limiter, &token).await?)?;
     let Some(browser) = &visitor.enrolled else { return Ok(ask_who(&token)) };
     let kind = match form.answer.as_str() {
         "safe" => LinkEventKind::LooksSafe,
@@ -120,7 +139,8 @@ pub async fn post_answer(
     Ok(show(&visitor, &token, &link, Purpose::Thanks(kind)))
 }
 
-async fn good(visitor: &Visitor, request: &HttpRequest, limiter: &Limiter, token: &str) -> Result<Link, Problem> {
+/// The link of a token, as long as it is good.
+pub(super) async fn good(visitor: &Visitor, request: &HttpRequest, limiter: &Limiter, token: &str) -> Result<Link, Problem> {
     limiter.admit(client_address(request), visitor.app.now()).map_err(Problem::too_many)?;
     match visitor.app.link_of(token).await? {
         Standing::Good(link) => Ok(*link),
@@ -132,6 +152,11 @@ async fn good(visitor: &Visitor, request: &HttpRequest, limiter: &Limiter, token
     }
 }
 
+/// The link, if it leads to a target: a file leads nowhere.
+fn target_of(link: Link) -> Result<Link, Problem> {
+    if link.file().is_some() { Err(Problem::of_status(StatusCode::NOT_FOUND)) } else { Ok(link) }
+}
+
 /// Whether the target belongs to the organization, so that nobody has to be shown where they go.
 fn is_ours(link: &Link, domains: &[String]) -> bool {
     host_of(link).is_some_and(|host| is_inside(&host, domains))
@@ -141,7 +166,8 @@ fn host_of(link: &Link) -> Option<String> {
     url::Url::parse(&link.target).ok().and_then(|url| url.host_str().map(str::to_owned))
 }
 
-fn ask_who(token: &str) -> HttpResponse {
+/// To where the browser is enrolled, and back.
+pub(super) fn ask_who(token: &str) -> HttpResponse {
     see(&format!("/browser?return=/l/{token}%3Fenrolled%3Dyes"))
 }
 

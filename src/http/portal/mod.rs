@@ -21,6 +21,7 @@ mod device;
 mod devices;
 mod enroll_browser;
 mod enter;
+mod file;
 mod help;
 pub mod limit;
 mod link;
@@ -67,6 +68,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     add(web::resource(ENTER).route(web::get().to(enter::get_enter)));
     add(seen("/l/{token}", link::get_link).route(web::post().to(link::post_answer)));
     add(seen("/l/{token}/go", link::get_go));
+    add(web::resource("/l/{token}/send").route(web::post().to(file::post_send)));
     add(web::resource("/browser/enroll").route(web::post().to(enroll_browser::post_enroll)));
     // Last, because its pattern covers the others.
     add(seen("/enroll/{token}", start::get_invitation));

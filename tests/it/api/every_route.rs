@@ -9,7 +9,7 @@ use crate::harness::{
 };
 
 /// Addresses that are not in the description: those of devices, of load balancers, and of people.
-const OTHERS: [&str; 30] = [
+const OTHERS: [&str; 31] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -28,6 +28,7 @@ const OTHERS: [&str; 30] = [
     "/gate/v1/enter",
     "/.enlist/callback",
     "/l/nothing",
+    "/l/nothing/send",
     "/browser",
     "/enroll/help/access",
     "/enroll/help/access/check",

@@ -88,6 +88,7 @@ fn table() -> Vec<Row> {
         ("get", "/links", None, ALL),
         ("post", "/links", some(json!({ "target": "https://example.com/" })), HELP),
         ("post", "/links/bulk", some(json!({ "links": [{ "target": "https://example.com/" }] })), HELP),
+        ("post", "/links/files", None, HELP),
         ("get", "/links/{id}", None, ALL),
         ("post", "/links/{id}/withdraw", None, HELP),
         ("get", "/reports/links", None, AUDIT),

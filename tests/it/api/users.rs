@@ -66,6 +66,7 @@ async fn a_user_with_devices_under_management_stays(db: Database) {
     assert_eq!(admin.delete(&path).await.status, 204);
     assert_eq!(admin.get(&path).await.status, 404);
     assert_eq!(admin.get("/devices").await.expect(200)["total"], 0);
+    app.work().await;
 }
 
 async fn a_user_is_found_changed_and_disabled(db: Database) {

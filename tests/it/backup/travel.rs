@@ -1,13 +1,27 @@
 //! Backups that go from one database to the other, and from an older schema to the present one.
 
+use std::time::{Duration, Instant};
+
 use diesel::{Connection, PgConnection, SqliteConnection};
 use diesel_migrations::MigrationHarness;
-use enlist::{pki::seal::SealKey, store::migrate};
+use enlist::{
+    pki::seal::SealKey,
+    simulator::{browser::Surfer, mailbox::Mailbox, transport::Trust},
+    store::migrate,
+};
+use reqwest::{Method, Url};
 
 use super::{PASSPHRASE, back_up, empty_like, must_be_whole, restore, rows, said};
-use crate::harness::{database::Database, every_backend, process::Installation};
+use crate::{
+    browsers::files::arrived::arrived_in,
+    harness::{database::Database, every_backend, process::Installation},
+};
 
-every_backend!(a_backup_moves_from_one_database_to_the_other, a_backup_of_an_older_schema_is_brought_up_to_date);
+every_backend!(
+    a_backup_moves_from_one_database_to_the_other,
+    a_protected_file_moves_with_a_backup_and_is_released_there,
+    a_backup_of_an_older_schema_is_brought_up_to_date,
+);
 
 async fn a_backup_moves_from_one_database_to_the_other(database: Database) {
     let source = Installation::new(database);
@@ -42,6 +56,43 @@ async fn a_backup_moves_from_one_database_to_the_other(database: Database) {
 
     let _server = target.start().await;
     assert!(phone.poll().await.unwrap().steps.is_empty(), "the phone has answered everything already");
+}
+
+async fn a_protected_file_moves_with_a_backup_and_is_released_there(database: Database) {
+    let source = Installation::new(database);
+    let server = source.start().await;
+    source.api().create_user("ada@example.org").await;
+    let content: Vec<u8> = (0..300_000_u32).map(|number| u8::try_from(number % 251).unwrap()).collect();
+    let admin = source.admin();
+    let made = admin.send(admin.request(Method::POST, "/links/files?name=plan.bin").body(content.clone())).await.expect(201);
+    server.kill();
+    let file = back_up(&source, "backup");
+
+    let elsewhere = if source.database().is_postgres() { Database::empty_sqlite() } else { Database::empty_postgres() };
+    let target = source.successor(elsewhere);
+    let output = restore(&target, &file, PASSPHRASE);
+    assert!(output.status.success(), "{}", said(&output));
+    let kept = |of: &Installation| {
+        let all = rows(&of.database().url());
+        all.into_iter().filter(|(name, _)| name.starts_with("protected_")).collect::<Vec<_>>()
+    };
+    let before = kept(&source);
+    assert_eq!(before.iter().map(|(_, rows)| rows.len()).collect::<Vec<_>>(), [5, 1, 1], "pieces, file, link");
+    assert_eq!(before, kept(&target));
+
+    let _server = target.start().await;
+    let outbox = target.folder().join("outbox");
+    let mailbox = Mailbox::new(&outbox, Duration::from_secs(30));
+    let surfer = Surfer::numbered(0, &Trust::System, target.base(), mailbox, "ada@example.org").unwrap();
+    let visited = surfer.visit(Url::parse(made["url"].as_str().unwrap()).unwrap()).await.unwrap();
+    assert!(surfer.ask_for_file(&visited.page).await.unwrap().is_some(), "{}", visited.page.text);
+    let began = Instant::now();
+    while arrived_in(&outbox).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "no mail brings the file");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mails = arrived_in(&outbox);
+    assert!(mails[0].bytes == content && mails[0].to == "ada@example.org" && mails[0].name == "plan.bin");
 }
 
 async fn a_backup_of_an_older_schema_is_brought_up_to_date(database: Database) {

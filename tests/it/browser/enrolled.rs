@@ -1,5 +1,5 @@
 //! A browser that is enrolled itself, in a real one: the code from a real mail server, closing and opening, a private window,
-//! blocked cookies, revocation at the next click (A9, A11, A14, A18, B1, B8, B10, B14).
+//! blocked cookies, a file, revocation at the next click (A9, A11, A14, A18, B1, B4, B8, B10, B14).
 
 use enlist::simulator::mail::Mail;
 use serde_json::json;
@@ -67,6 +67,7 @@ async fn life(width: u32) {
     browser.sees("link-target", &["You are about to leave", "127.0.0.1", ADA]).await;
     browser.press_text("Go on to").await;
     assert_eq!(browser.place().await, "/enroll/help/safari");
+    a_file_is_sent(&app, &browser).await;
     browser.open("/browser").await;
     browser.sees("browser-enrolled", &["This browser is enrolled", "Chrome on Linux"]).await;
     browser.open("/devices").await;
@@ -100,6 +101,21 @@ async fn prove(app: &TestApp, server: &MailServer, browser: &Browser) {
     browser.type_into("#code", &code).await;
     browser.press_text("Go on").await;
     app.work().await;
+}
+
+/// B4: a file with the longest name that there is, which has to fit into every window.
+async fn a_file_is_sent(app: &TestApp, browser: &Browser) {
+    let admin = app.admin();
+    let name = format!("{}.pdf", "Budget".repeat(19));
+    let upload = admin.request(reqwest::Method::POST, "/links/files").query(&[("name", name.as_str())]).body("content");
+    let made = admin.send(upload).await.expect(201);
+    browser.open(&text(&made, "url").replacen(app.address(), "", 1)).await;
+    browser.sees("file", &["A file for you", &name, "7 bytes", ADA]).await;
+    browser.press_text("Send it to my mailbox").await;
+    browser.sees("file-sent", &["Done: it is on its way to"]).await;
+    app.work().await;
+    browser.open(&text(&made, "url").replacen(app.address(), "", 1)).await;
+    browser.sees("file-again", &["already", "Nothing more was sent"]).await;
 }
 
 async fn a_private_window_is_asked(app: &TestApp, server: &MailServer, width: u32, link: &str, habits: &Habits) {

@@ -42,6 +42,8 @@ impl Made {
         let webhook = id(&admin.post("/webhooks", &hook).await.expect(201));
         let target = format!("{}/enroll/help/safari", app.address());
         let link = id(&admin.post("/links", &json!({ "target": target, "recipient": ADA })).await.expect(201));
+        let file = admin.request(reqwest::Method::POST, "/links/files?name=Overview%202026.pdf&note=The%20offer").body("content");
+        admin.send(file).await.expect(201);
         let people = json!({ "users": [{ "email": "grace@example.com", "name": "Grace Hopper" }] });
         let import = id(&admin.post("/users/import", &people).await.expect(202));
         // So that there is a mail in the outbox.

@@ -7,7 +7,7 @@ use super::{ADA, CHROME, enroll, surfer, visit};
 use crate::harness::{actors::text, app::TestApp, clerk::Clerk, database::Database, every_backend};
 use enlist::domain::user::Role;
 
-const EVE: &str = "eve@example.com";
+pub const EVE: &str = "eve@example.com";
 
 every_backend!(
     a_click_is_recorded_for_whoever_enrolled_the_browser,
@@ -29,7 +29,7 @@ async fn link(app: &TestApp, body: &Value) -> (String, String) {
     (text(&made, "id"), path)
 }
 
-async fn lines(app: &TestApp, query: &str) -> Vec<Value> {
+pub async fn lines(app: &TestApp, query: &str) -> Vec<Value> {
     app.admin().get(&format!("/reports/links?{query}")).await.expect(200)["items"].as_array().unwrap().clone()
 }
 
@@ -93,13 +93,13 @@ async fn a_target_outside_is_shown_first_and_one_inside_is_not(db: Database) {
 }
 
 /// Enrolls a browser by hand; gives its cookie.
-async fn cookie_of(app: &TestApp) -> String {
+pub async fn cookie_of(app: &TestApp) -> String {
     let clerk = Clerk::stranger(app);
     format!("enlist-browser={}", super::cookie::enroll_by_hand(app, &clerk).await)
 }
 
 /// Status, location and body of an answer.
-async fn get(app: &TestApp, path: &str, cookie: &str) -> (StatusCode, String, String) {
+pub async fn get(app: &TestApp, path: &str, cookie: &str) -> (StatusCode, String, String) {
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let answer = client.get(format!("{}{path}", app.address())).header("cookie", cookie).send().await.unwrap();
     let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();

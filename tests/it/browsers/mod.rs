@@ -3,6 +3,7 @@
 
 mod cookie;
 mod enroll;
+pub mod files;
 mod guess;
 mod limits;
 mod links;

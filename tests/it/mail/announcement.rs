@@ -96,10 +96,15 @@ async fn the_console_says_who_gets_it_and_how_far_it_has_come(db: Database) {
     let address = "/console/announcement";
     clerk.open("/console/browsers").await.expect(200).says("Announce");
     let page = clerk.open(address).await.expect(200).says("Send it to 3 people").says("will ask your browser who you are");
-    page.form(address);
+    page.form(&format!("{address}/send"));
     let page = clerk.open(&format!("{address}?group={group}")).await.expect(200).says("Send it to 1 person");
     clerk.open(&format!("{address}?emails=eve@example.com")).await.expect(400).says("eve@example.com is none").says("Nobody would get it");
-    let progress = clerk.submit(&page, address, &[]).await.expect(200).says("The announcement is being written").says("0 of 1 done");
+    let progress = clerk
+        .submit(&page, &format!("{address}/send"), &[])
+        .await
+        .expect(200)
+        .says("The announcement is being written")
+        .says("0 of 1 done");
     app.work().await;
     let done = clerk.open(progress.page.url.path()).await.expect(200).says("The announcement was written").says("Written to");
     done.keeps_quiet_about("Invited");
