@@ -364,6 +364,14 @@ words! {
     }
 }
 
+impl Purpose {
+    /// Whether it takes something from a device that nobody can give back.
+    #[must_use]
+    pub const fn is_destructive(self) -> bool {
+        matches!(self, Self::SelectiveWipe | Self::SelectiveWipeEnd | Self::FullWipe | Self::Retire)
+    }
+}
+
 mod base64_bytes {
     //! Bytes as base64 text in JSON.
     use base64::{Engine, engine::general_purpose::STANDARD};

@@ -22,7 +22,7 @@ use crate::{
         posture::Posture,
     },
     store::{
-        Tx,
+        Tx, audit,
         commands::{self, Conclusion, Offer, QueuedCommand},
         devices,
         enrollments::{self, Session, Stage},
@@ -220,11 +220,19 @@ impl App {
         }
     }
 
-    /// Marks a command as handed to its device; says whether it still could be.
+    /// Marks a command as handed to its device; says whether it still could be. What it is not said of must not be handed over.
     pub(super) fn note_sent(&self, tx: &mut Tx<'_>, device: DeviceId, queued: &QueuedCommand) -> Result<bool> {
+        let is_destructive = queued.purpose.is_destructive();
+        if is_destructive {
+            // One after the other, so that the brake counts all of them.
+            audit::lock(tx)?;
+        }
         let is_sent = commands::mark_sent(tx, queued.id, self.now())?;
         if is_sent && queued.times_sent == 0 {
             self.announce_sent(tx, device, queued)?;
+            if is_destructive {
+                self.brake(tx)?;
+            }
         }
         Ok(is_sent)
     }

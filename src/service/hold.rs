@@ -6,19 +6,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{App, Error, Result, queue};
+use super::{App, Error, Result, queue, settings};
 use crate::{
     domain::{audit::Actor, time::Timestamp},
     store::{
         audit::{self, Entry},
         commands, enrollments,
         kept::HOLD,
-        settings,
+        settings as kept,
     },
 };
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 500;
+
+/// The window of the brake, in minutes.
+const WINDOW_MINUTES: i64 = 20;
+/// The setting that says when what was held was last released: what was handed out before then is not counted again.
+const RELEASED: &str = "destructive_release";
 
 /// That wipes are held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +51,7 @@ impl App {
     /// # Errors
     /// Those of the database.
     pub async fn hold_state(&self) -> Result<HoldState> {
-        self.read(|conn| Ok::<_, Error>(HoldState { hold: settings::find(conn, HOLD)?, waiting: commands::count_endings(conn)? })).await
+        self.read(|conn| Ok::<_, Error>(HoldState { hold: kept::find(conn, HOLD)?, waiting: commands::count_endings(conn)? })).await
     }
 
     /// Holds every wipe and retirement. It takes effect on all servers with the commit: each looks when it hands a command to a device.
@@ -60,7 +65,7 @@ impl App {
         }
         let hold = Hold { since: self.now(), by: actor.name.clone(), reason };
         self.write(move |tx| {
-            if !settings::insert_if_missing(tx, HOLD, &hold, hold.since)? {
+            if !kept::insert_if_missing(tx, HOLD, &hold, hold.since)? {
                 return Err(Error::Conflict("wipes are held already".into()));
             }
             let detail = json!({ "reason": hold.reason, "waiting": commands::count_endings(tx)? });
@@ -71,6 +76,27 @@ impl App {
         .await
     }
 
+    /// Holds what is destructive where it was handed to too many devices within a while, whoever ordered it and however it came into
+    /// the queue.
+    pub(super) fn brake(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let (now, limit) = (self.now(), i64::from(settings::read(tx, &self.default_sender)?.wipe_brake));
+        let released: Option<Timestamp> = kept::find(tx, RELEASED)?;
+        let since = now.plus_seconds(-WINDOW_MINUTES * 60);
+        let since = released.map_or(since, |released| released.max(since));
+        let count = commands::count_endings_handed_out(tx, since)?;
+        if limit == 0 || count < limit {
+            return Ok(());
+        }
+        let reason = format!("{count} devices were given a wipe or a retirement within {WINDOW_MINUTES} minutes, which is the limit");
+        let (actor, hold) = (Actor::server(), Hold { since: now, by: "the server".into(), reason });
+        if !kept::insert_if_missing(tx, HOLD, &hold, now)? {
+            return Ok(());
+        }
+        tracing::error!(reason = hold.reason, "wipes and retirements are held until an administrator releases them");
+        let (action, subject, detail) = ("wipes.hold", HOLD.to_owned(), json!({ "reason": hold.reason }));
+        Ok(audit::record(tx, &Entry { at: now, actor: &actor, action, subject_kind: "settings", subject, detail })?)
+    }
+
     /// Lets what was held go to its devices; gives how many those are.
     ///
     /// # Errors
@@ -79,10 +105,11 @@ impl App {
         let now = self.now();
         let released = self
             .write(move |tx| {
-                let hold: Option<Hold> = settings::find(tx, HOLD)?;
-                if !settings::delete(tx, HOLD)? {
+                let hold: Option<Hold> = kept::find(tx, HOLD)?;
+                if !kept::delete(tx, HOLD)? {
                     return Err(Error::Conflict("wipes are not held".into()));
                 }
+                kept::upsert(tx, RELEASED, &now, now)?;
                 let waiting = commands::count_endings(tx)?;
                 for id in commands::with_endings(tx)? {
                     if let Some(enrollment) = enrollments::find(tx, id)? {

@@ -44,6 +44,9 @@ pub struct Settings {
     pub refresh_hours: u16,
     /// Most wipes that one administrator can order within twenty minutes; 0 for no limit.
     pub wipe_limit: u16,
+    /// After so many devices to which a wipe or retirement was handed within twenty minutes, by whomever, all others are held until an
+    /// administrator releases them; 0 for no limit.
+    pub wipe_brake: u16,
     /// The device tells what it is before it gets its profile (Apple's Profile Service).
     pub ota_enrollment: bool,
     /// SCEP messages with SHA-1 are accepted. For old clients only.
@@ -80,6 +83,7 @@ impl Default for Settings {
             certificate_days: 365,
             refresh_hours: 6,
             wipe_limit: 20,
+            wipe_brake: 50,
             ota_enrollment: false,
             scep_allow_sha1: false,
             scep_allow_3des: false,
@@ -128,6 +132,8 @@ pub struct SettingsChange {
     pub refresh_hours: Option<u16>,
     /// See [`Settings::wipe_limit`].
     pub wipe_limit: Option<u16>,
+    /// See [`Settings::wipe_brake`].
+    pub wipe_brake: Option<u16>,
     /// See [`Settings::ota_enrollment`].
     pub ota_enrollment: Option<bool>,
     /// See [`Settings::scep_allow_sha1`].
@@ -169,6 +175,7 @@ impl SettingsChange {
             certificate_days,
             refresh_hours,
             wipe_limit,
+            wipe_brake,
             ota_enrollment,
             scep_allow_sha1,
             scep_allow_3des

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx, document,
-    kept::{IsDeliverable, IsUnfinished, run_kept},
+    kept::{IsDeliverable, IsEndingHandedOut, IsUnfinished, run_kept},
     page::{Page, PageRequest},
     parse,
     schema::{commands, enrollments},
@@ -176,6 +176,15 @@ pub fn waiting(conn: &mut Conn, enrollment: EnrollmentId, is_ending_only: bool, 
 pub fn count_endings(conn: &mut Conn) -> Result<i64, Error> {
     let endings = commands::table.filter(IsUnfinished).filter(commands::purpose.eq_any(ENDINGS));
     Ok(endings.select(diesel::dsl::count(commands::device_id).aggregate_distinct()).first(conn)?)
+}
+
+/// To how many devices a wipe or retirement was handed since then.
+///
+/// # Errors
+/// Those of the database.
+pub fn count_endings_handed_out(conn: &mut Conn, since: Timestamp) -> Result<i64, Error> {
+    let sent = commands::table.filter(IsEndingHandedOut).filter(commands::sent_at.gt(since));
+    Ok(sent.select(diesel::dsl::count(commands::device_id).aggregate_distinct()).first(conn)?)
 }
 
 /// The enrollments for which one is.

@@ -92,6 +92,11 @@ condition! {
         "OR NOT EXISTS (SELECT 1 FROM settings WHERE settings.key = 'destructive_hold'))"
 }
 
+condition! {
+    /// A command that ends an enrollment was handed to its device, in the very words of the partial index `commands_endings_sent`.
+    IsEndingHandedOut = "commands.purpose IN ('selective_wipe_end', 'full_wipe', 'retire') AND commands.sent_at IS NOT NULL"
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};

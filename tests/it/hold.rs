@@ -26,6 +26,7 @@ every_backend!(
     no_agent_and_no_launcher_is_given_an_order_either,
     it_holds_on_every_server_at_once,
     everybody_may_hold_and_few_may_release,
+    after_too_many_devices_within_a_while_the_server_holds_the_rest,
     the_command_line_holds_while_the_server_runs_and_over_a_restart,
 );
 
@@ -170,6 +171,50 @@ async fn everybody_may_hold_and_few_may_release(db: Database) {
     let audited = admin.audited().await;
     assert_eq!(audited.iter().filter(|line| *line == "wipes.hold").count(), 2, "{audited:?}");
     assert_eq!(audited.iter().filter(|line| *line == "wipes.release").count(), 1, "{audited:?}");
+}
+
+async fn after_too_many_devices_within_a_while_the_server_holds_the_rest(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user("ada@example.com").await;
+    admin.patch("/settings", &json!({ "wipe_brake": 2, "wipe_limit": 0 })).await.expect(200);
+    let mut phones = Vec::new();
+    for number in 0..5 {
+        let (phone, device) = phone(&app, &ada, number).await;
+        admin.wipe(&device, if number % 2 == 0 { "full" } else { "selective" }).await.expect(202);
+        phones.push(phone);
+    }
+    app.work().await;
+    for phone in &mut phones {
+        phone.obey_all().await;
+    }
+    async fn wiped(phones: &[IPhone], admin: &Admin) -> usize {
+        let mut count = 0;
+        for phone in phones {
+            count += usize::from(phone.seen_by(admin).await["enrollment"] == "wiped");
+        }
+        count
+    }
+    assert_eq!(wiped(&phones, &admin).await, 2);
+    let held = admin.get(ADDRESS).await.expect(200);
+    assert_eq!((&held["held"], &held["by"], &held["waiting"]), (&json!(true), &json!("the server"), &json!(3)));
+    assert!(text(&held, "reason").starts_with("2 devices were given a wipe or a retirement within 20 minutes"), "{held}");
+    let boss = Clerk::with_role(&app, Role::Administrator).await;
+    boss.open("/console/").await.expect(200).says("Wipes and retirements are held");
+    // Whoever releases them has looked: what was handed out before is not counted again.
+    release(&admin, &app).await;
+    for phone in &mut phones {
+        phone.obey_all().await;
+    }
+    assert_eq!(wiped(&phones, &admin).await, 4);
+    app.clock.advance_seconds(21 * 60);
+    release(&admin, &app).await;
+    for phone in &mut phones {
+        phone.obey_all().await;
+    }
+    assert_eq!(wiped(&phones, &admin).await, 5);
+    assert_eq!(admin.get(ADDRESS).await.expect(200)["held"], false);
+    app.work().await;
 }
 
 async fn the_command_line_holds_while_the_server_runs_and_over_a_restart(db: Database) {

@@ -42,6 +42,8 @@ pub struct SettingsForm {
     #[serde(default)]
     wipe_limit: String,
     #[serde(default)]
+    wipe_brake: String,
+    #[serde(default)]
     ota_enrollment: String,
     #[serde(default)]
     scep_allow_sha1: String,
@@ -87,6 +89,7 @@ impl From<Settings> for SettingsForm {
             certificate_days: settings.certificate_days.to_string(),
             refresh_hours: settings.refresh_hours.to_string(),
             wipe_limit: settings.wipe_limit.to_string(),
+            wipe_brake: settings.wipe_brake.to_string(),
             ota_enrollment: ticked(settings.ota_enrollment),
             scep_allow_sha1: ticked(settings.scep_allow_sha1),
             scep_allow_3des: ticked(settings.scep_allow_3des),
@@ -112,6 +115,7 @@ impl SettingsForm {
             certificate_days: number("certificate_days", &self.certificate_days)?,
             refresh_hours: number("refresh_hours", &self.refresh_hours)?,
             wipe_limit: number("wipe_limit", &self.wipe_limit)?,
+            wipe_brake: number("wipe_brake", &self.wipe_brake)?,
             ota_enrollment: Some(!self.ota_enrollment.is_empty()),
             scep_allow_sha1: Some(!self.scep_allow_sha1.is_empty()),
             scep_allow_3des: Some(!self.scep_allow_3des.is_empty()),
@@ -171,6 +175,7 @@ fn name_of(field: &str) -> &str {
         "certificate_days" => "The life of a certificate",
         "refresh_hours" => "The time between two reports",
         "wipe_limit" => "The limit on wipes",
+        "wipe_brake" => "The number of devices",
         "android_personal" => "How people enroll Android devices of their own",
         "android_company" => "How Android devices of the company are enrolled",
         other => other,

@@ -90,8 +90,7 @@ impl App {
         if let Some(device) = speaker.enrolled() {
             self.seen.note(device, now);
             for queued in commands::waiting(tx, speaker.enrollment.id, speaker.is_ending(), MOST_COMMANDS)? {
-                is_let_go |= queued.kind == "remove_work_data";
-                self.include(tx, device, &queued, &mut wishes, &mut speaker.launcher)?;
+                is_let_go |= self.include(tx, device, &queued, &mut wishes, &mut speaker.launcher)?;
             }
         }
         if speaker.launcher.locked_at.is_some() {
@@ -107,7 +106,8 @@ impl App {
         Ok(wishes)
     }
 
-    /// Lets a configuration carry a command.
+    /// Lets a configuration carry a command; says whether it is the one that takes everything back. What is destructive is not wished
+    /// before it is certain that it may be handed out.
     fn include(
         &self,
         tx: &mut Tx<'_>,
@@ -115,9 +115,14 @@ impl App {
         queued: &QueuedCommand,
         wishes: &mut Wishes,
         launcher: &mut Launcher,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         match queued.command()? {
-            Command::ApplyPolicy { .. } | Command::ReportPosture | Command::RemoveWorkData => {}
+            Command::ApplyPolicy { .. } | Command::ReportPosture => {}
+            Command::RemoveWorkData => return self.note_sent(tx, device, queued),
+            Command::EraseDevice(_) => {
+                wishes.factory_reset |= self.note_sent(tx, device, queued)?;
+                return Ok(false);
+            }
             Command::DeviceLock { message, phone_number } => {
                 launcher.locked_at = launcher.locked_at.or(Some(self.now()));
                 launcher.lock_message = Some(message.into_iter().chain(phone_number).collect::<Vec<_>>().join("\n"));
@@ -125,13 +130,12 @@ impl App {
             Command::ResetPasscode { .. } if queued.times_sent >= PASSCODE_TRIES => {
                 let why = "the launcher did not confirm that it set the passcode".to_owned();
                 self.settle(tx, queued, Answer::Error, Some(why), None)?;
-                return Ok(());
+                return Ok(false);
             }
             Command::ResetPasscode { sealed_passcode } => wishes.new_passcode = Some(self.open_passcode(&sealed_passcode)?),
-            Command::EraseDevice(_) => wishes.factory_reset = true,
-            other => return self.give_up(tx, device, queued, &format!("a launcher cannot be told {}", other.kind())),
+            other => return self.give_up(tx, device, queued, &format!("a launcher cannot be told {}", other.kind())).map(|()| false),
         }
-        self.note_sent(tx, device, queued).map(drop)
+        self.note_sent(tx, device, queued).map(|_| false)
     }
 
     /// The rules of a launcher's log. Whoever asks for them has taken over the configuration that it fetched last.
