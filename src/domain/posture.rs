@@ -134,7 +134,8 @@ impl Posture {
         self.security_patch = None;
     }
 
-    /// Without the facts that were said before then.
+    /// Without the facts that were said before then. A sign of a jailbreak is no fact that lapses: no iPhone says that it is not
+    /// jailbroken, so that silence about it would acquit the device.
     #[must_use]
     pub fn since(&self, then: Timestamp) -> Self {
         let mut fresh = self.clone();
@@ -147,9 +148,9 @@ impl Posture {
             encrypted,
             os_version,
             applied_policy,
-            compromised,
             managed_profiles
         );
+        fresh.compromised = fresh.compromised.filter(|fact| fact.value || fact.at >= then);
         fresh
     }
 

@@ -247,6 +247,14 @@ fn expected(status: Status, codes: &[&str]) -> (Status, Vec<String>) {
 }
 
 #[test]
+fn a_sign_of_a_jailbreak_does_not_lapse() {
+    let rules = || Rules { block_compromised: true, max_silence_days: 7, ..Rules::default() };
+    let seen = |value| Posture { compromised: Some(Fact { value, source: Source::Agent, at: NOW.plus_days(-30) }), ..Posture::default() };
+    assert_eq!(judge(rules(), &managed_by(Backend::Apple), &seen(true)), expected(Status::Noncompliant, &["compromised"]));
+    assert_eq!(judge(rules(), &managed_by(Backend::Agent), &seen(false)), expected(Status::Unknown, &["compromise_not_reported"]));
+}
+
+#[test]
 fn the_decision_table_of_jailbreaks_and_roots() {
     let cases: &[(Backend, Option<bool>, Status, &[&str])] = &[
         (Backend::Apple, Some(true), Status::Noncompliant, &["compromised"]),
