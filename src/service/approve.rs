@@ -1,11 +1,11 @@
 //! Approves or cancels what waits for somebody's approval: wipes and retirements that a restore has held, and retirements that a
-//! policy proposes.
+//! policy proposes; and cancels what was ordered and no device has been given yet.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, queue, wipe::lock_device};
+use super::{App, Error, Result, check_in::end_enrollment, queue, wipe::lock_device};
 use crate::{
     domain::{
         audit::Actor,
@@ -17,7 +17,7 @@ use crate::{
         Tx,
         audit::{self, Entry},
         commands::{self, QueuedCommand},
-        devices::Device,
+        devices::{self, Device},
         enrollments::{self, Stage},
         held, timeline,
     },
@@ -40,7 +40,7 @@ impl App {
                     "the enrollment that this was ordered for has ended, so nothing can reach the device: cancel it".into(),
                 ));
             };
-            let released = held::release(tx, enrollment.id, steps_of(waiting.purpose))?;
+            let released = held::release(tx, enrollment.id, steps_of(waiting.purpose), &actor.name)?;
             if released == 0 {
                 return Err(not_waiting(waiting.state));
             }
@@ -57,14 +57,19 @@ impl App {
         .await
     }
 
-    /// Withdraws a held command; of a selective wipe all steps at once. Gives the command.
+    /// Withdraws a command that waits for approval, or a wipe or retirement that its device has not been given yet; of a selective wipe
+    /// all steps at once. Gives the command.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Conflict`] where it does not wait for approval.
+    /// [`Error::NotFound`]; [`Error::Conflict`] where it does not wait for approval, and was given to the device or is none of those.
     pub async fn cancel_command(self: &Arc<Self>, actor: Actor, device: DeviceId, command: CommandId) -> Result<QueuedCommand> {
         let app = Arc::clone(self);
         self.write(move |tx| {
-            let (device, waiting) = waiting(tx, device, command)?;
+            let device = lock_device(tx, device)?;
+            let waiting = commands::find_of_device(tx, device.id, command)?.ok_or(Error::NotFound("command"))?;
+            if waiting.state != CommandState::AwaitingApproval {
+                return app.cancel_unsent(tx, &actor, device, &waiting);
+            }
             let why = format!("cancelled by {}", actor.name);
             if held::withdraw(tx, waiting.enrollment_id, steps_of(waiting.purpose), &why, app.now())? == 0 {
                 return Err(not_waiting(waiting.state));
@@ -83,6 +88,45 @@ impl App {
             decided(tx, &waiting)
         })
         .await
+    }
+
+    /// Withdraws what the device has not been given yet. Its certificate was revoked with the order, so the device is let go: it comes in
+    /// again when it is enrolled anew.
+    fn cancel_unsent(&self, tx: &mut Tx<'_>, actor: &Actor, mut device: Device, order: &QueuedCommand) -> Result<QueuedCommand> {
+        let steps = steps_of(order.purpose);
+        if !order.purpose.is_destructive() {
+            return Err(not_waiting(order.state));
+        }
+        for step in steps {
+            if commands::was_sent(tx, order.enrollment_id, *step)? {
+                return Err(Error::Conflict(
+                    "it was given to the device already, which may be carrying it out: it cannot be withdrawn".into(),
+                ));
+            }
+        }
+        let (now, why) = (self.now(), format!("cancelled by {}", actor.name));
+        if held::withdraw_unsent(tx, order.enrollment_id, steps, &why, now)? == 0 {
+            return Err(not_waiting(order.state));
+        }
+        if let Some(mut enrollment) = enrollments::find_for_update(tx, order.enrollment_id)? {
+            end_enrollment(
+                tx,
+                &mut enrollment,
+                "an order was withdrawn after its certificate had been revoked",
+                "privilege_withdrawn",
+                now,
+            )?;
+        }
+        device.state = EnrollmentState::Retired;
+        devices::update(tx, &device)?;
+        self.reconcile_device(tx, device.id, "administrator")?;
+        let text = format!(
+            "What was ordered was withdrawn before the device was given it: {}. Nothing on it was changed; it comes in again when it is enrolled anew.",
+            words_for(order.purpose)
+        );
+        timeline::record(tx, device.id, now, "command_cancelled", text, &actor.name)?;
+        self.note_decision(tx, actor, "device.cancel", order)?;
+        decided(tx, order)
     }
 
     fn note_decision(&self, tx: &mut Tx<'_>, actor: &Actor, action: &'static str, command: &QueuedCommand) -> Result<()> {

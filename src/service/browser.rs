@@ -200,7 +200,7 @@ impl App {
         if found.is_none_or(|found| found.user_id != owner) {
             return Err(Error::NotFound("device"));
         }
-        self.retire(actor, device).await.map(drop)
+        self.retire_own(actor, device).await.map(drop)
     }
 
     /// Lets every device of one's own go; gives how many those were. Where there is none, nothing is recorded: the form can be sent
@@ -213,7 +213,7 @@ impl App {
         if !self.read(move |conn| has_something_to_end(conn, owner)).await? {
             return Ok(0);
         }
-        self.revoke_enrollments(own(user), user.id, true).await
+        self.revoke_own(own(user), user.id).await
     }
 }
 

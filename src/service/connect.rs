@@ -231,7 +231,7 @@ impl App {
         if is_sent && queued.times_sent == 0 {
             self.announce_sent(tx, device, queued)?;
             if is_destructive {
-                self.brake(tx)?;
+                self.brake(tx, queued)?;
             }
         }
         Ok(is_sent)

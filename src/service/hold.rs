@@ -8,12 +8,18 @@ use serde_json::json;
 
 use super::{App, Error, Result, queue, settings};
 use crate::{
-    domain::{audit::Actor, time::Timestamp},
+    domain::{
+        audit::{Actor, ActorKind},
+        command::Purpose,
+        time::Timestamp,
+    },
     store::{
+        Conn, Tx,
         audit::{self, Entry},
-        commands, enrollments,
+        commands::{self, QueuedCommand},
+        enrollments,
         kept::HOLD,
-        settings as kept,
+        settings as kept, wipes,
     },
 };
 
@@ -34,6 +40,8 @@ pub struct Hold {
     pub by: String,
     /// Why.
     pub reason: String,
+    /// It was ordered on the command line, and is released there only: accounts and tokens may be in the wrong hands.
+    pub from_shell: bool,
 }
 
 /// The hold, and what it keeps back.
@@ -63,8 +71,11 @@ impl App {
         if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
             return Err(Error::invalid("reason", format!("must be at most {LONGEST_REASON} characters, without line breaks")));
         }
-        let hold = Hold { since: self.now(), by: actor.name.clone(), reason };
+        let from_shell = actor.kind == ActorKind::CommandLine;
+        let hold = Hold { since: self.now(), by: actor.name.clone(), reason, from_shell };
         self.write(move |tx| {
+            // As the brake does it: first the log, then the hold.
+            audit::lock(tx)?;
             if !kept::insert_if_missing(tx, HOLD, &hold, hold.since)? {
                 return Err(Error::Conflict("wipes are held already".into()));
             }
@@ -78,17 +89,22 @@ impl App {
 
     /// Holds what is destructive where it was handed to too many devices within a while, whoever ordered it and however it came into
     /// the queue.
-    pub(super) fn brake(&self, tx: &mut Tx<'_>) -> Result<()> {
+    pub(super) fn brake(&self, tx: &mut Tx<'_>, order: &QueuedCommand) -> Result<()> {
+        // People let their own devices go as often as they like.
+        if order.purpose == Purpose::Retire && order.ordered_by.is_none() {
+            return Ok(());
+        }
+        wipes::note(tx, order.id, order.device_id, self.now())?;
         let (now, limit) = (self.now(), i64::from(settings::read(tx, &self.default_sender)?.wipe_brake));
         let released: Option<Timestamp> = kept::find(tx, RELEASED)?;
         let since = now.plus_seconds(-WINDOW_MINUTES * 60);
         let since = released.map_or(since, |released| released.max(since));
-        let count = commands::count_endings_handed_out(tx, since)?;
+        let count = wipes::count_since(tx, since)?;
         if limit == 0 || count < limit {
             return Ok(());
         }
         let reason = format!("{count} devices were given a wipe or a retirement within {WINDOW_MINUTES} minutes, which is the limit");
-        let (actor, hold) = (Actor::server(), Hold { since: now, by: "the server".into(), reason });
+        let (actor, hold) = (Actor::server(), Hold { since: now, by: "the server".into(), reason, from_shell: false });
         if !kept::insert_if_missing(tx, HOLD, &hold, now)? {
             return Ok(());
         }
@@ -99,16 +115,18 @@ impl App {
 
     /// Lets what was held go to its devices; gives how many those are.
     ///
+    /// Whoever ordered some of it cannot release it: it is there against them as well.
+    ///
     /// # Errors
-    /// [`Error::Conflict`] where nothing is held.
+    /// [`Error::Conflict`] where nothing is held, or where somebody else has to release it.
     pub async fn release_destructive(self: &Arc<Self>, actor: Actor) -> Result<i64> {
         let now = self.now();
         let released = self
             .write(move |tx| {
-                let hold: Option<Hold> = kept::find(tx, HOLD)?;
-                if !kept::delete(tx, HOLD)? {
-                    return Err(Error::Conflict("wipes are not held".into()));
-                }
+                audit::lock(tx)?;
+                let hold: Hold = kept::find(tx, HOLD)?.ok_or_else(|| Error::Conflict("wipes are not held".into()))?;
+                may_release(tx, &actor, &hold)?;
+                kept::delete(tx, HOLD)?;
                 kept::upsert(tx, RELEASED, &now, now)?;
                 let waiting = commands::count_endings(tx)?;
                 for id in commands::with_endings(tx)? {
@@ -124,5 +142,33 @@ impl App {
             .await?;
         self.jobs_waiting.notify_one();
         Ok(released)
+    }
+}
+
+/// Whether somebody may let go what is held.
+fn may_release(conn: &mut Conn, actor: &Actor, hold: &Hold) -> Result<()> {
+    if actor.kind == ActorKind::CommandLine {
+        return Ok(());
+    }
+    if hold.from_shell {
+        return Err(Error::Conflict(
+            "they were held on the command line, and are released there: enlist hold-destructive --release".into(),
+        ));
+    }
+    match commands::count_endings_ordered_by(conn, &actor.name)? {
+        0 => Ok(()),
+        own => Err(Error::Conflict(format!(
+            "{own} of the devices that wait were ordered wiped or let go in your name, so somebody else has to release them; on the server itself: enlist hold-destructive --release"
+        ))),
+    }
+}
+
+/// Refuses what must not be changed while wipes are held.
+pub(super) fn must_not_be_held(conn: &mut Conn) -> Result<()> {
+    match kept::find::<Hold>(conn, HOLD)? {
+        None => Ok(()),
+        Some(_) => {
+            Err(Error::Conflict("wipes and retirements are held: the limits on them stay as they are until they are released".into()))
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{App, Error, Result};
+use super::{App, Error, Result, hold};
 use crate::{
     domain::{
         audit::Actor,
@@ -329,6 +329,9 @@ impl App {
             let is_confirmed = change.confirm_risk;
             change.apply(&mut after);
             after.check()?;
+            if (after.wipe_limit, after.wipe_brake) != (before.wipe_limit, before.wipe_brake) {
+                hold::must_not_be_held(tx)?;
+            }
             if after.mail_language != before.mail_language {
                 app.check_language("mail_language", &after.mail_language)?;
             }

@@ -43,6 +43,15 @@ pub struct WipeOrder {
     pub options: EraseOptions,
 }
 
+/// Why something destructive is ordered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Why<'a> {
+    /// Who orders it; none for the owner of the device.
+    pub ordered_by: Option<&'a Actor>,
+    /// For what reason.
+    pub reason: &'a str,
+}
+
 impl App {
     /// Orders a wipe.
     ///
@@ -61,7 +70,7 @@ impl App {
             may_wipe(tx, &device, enrollment.as_ref(), order.scope)?;
             let Some(enrollment) = enrollment else { return Err(refused(WipeRefusal::NotManaged(device.state))) };
             app.within_limit(tx, &actor)?;
-            let last = app.queue_wipe(tx, &enrollment, &device, &order)?;
+            let last = app.queue_wipe(tx, &enrollment, &device, &order, &actor)?;
             app.cut_off(tx, &mut device, &enrollment, EnrollmentState::WipePending)?;
             app.tell(tx, &actor, &device, &order, &last, enrollment.backend)?;
             Ok(last)
@@ -80,42 +89,29 @@ impl App {
         mail_profile::cut_off(tx, enrollment.id)
     }
 
-    fn queue_wipe(&self, tx: &mut Tx<'_>, enrollment: &Enrollment, device: &Device, order: &WipeOrder) -> Result<QueuedCommand> {
+    fn queue_wipe(
+        &self,
+        tx: &mut Tx<'_>,
+        enrollment: &Enrollment,
+        device: &Device,
+        order: &WipeOrder,
+        actor: &Actor,
+    ) -> Result<QueuedCommand> {
+        let why = Why { ordered_by: Some(actor), reason: &order.reason };
         commands::cancel_all(tx, enrollment.id, "a wipe was ordered", self.now())?;
         if order.scope == WipeScope::Full {
-            return self.queue_with_reason(
-                tx,
-                enrollment,
-                device.id,
-                &Command::EraseDevice(order.options.clone()),
-                Purpose::FullWipe,
-                &order.reason,
-            );
+            return self.queue_with_reason(tx, enrollment, device.id, &Command::EraseDevice(order.options.clone()), Purpose::FullWipe, why);
         }
         if enrollment.backend != Backend::Apple {
-            return self.queue_with_reason(tx, enrollment, device.id, &Command::RemoveWorkData, Purpose::SelectiveWipeEnd, &order.reason);
+            return self.queue_with_reason(tx, enrollment, device.id, &Command::RemoveWorkData, Purpose::SelectiveWipeEnd, why);
         }
         let last = profile::enrollment::identifier(&self.reverse_dns);
         if enrollment.rights.allows(AccessRights::MANAGE_PROFILES) {
             for identifier in self.managed_profiles(tx, enrollment, device)?.into_iter().filter(|identifier| *identifier != last) {
-                self.queue_with_reason(
-                    tx,
-                    enrollment,
-                    device.id,
-                    &Command::RemoveProfile { identifier },
-                    Purpose::SelectiveWipe,
-                    &order.reason,
-                )?;
+                self.queue_with_reason(tx, enrollment, device.id, &Command::RemoveProfile { identifier }, Purpose::SelectiveWipe, why)?;
             }
         }
-        self.queue_with_reason(
-            tx,
-            enrollment,
-            device.id,
-            &Command::RemoveProfile { identifier: last },
-            Purpose::SelectiveWipeEnd,
-            &order.reason,
-        )
+        self.queue_with_reason(tx, enrollment, device.id, &Command::RemoveProfile { identifier: last }, Purpose::SelectiveWipeEnd, why)
     }
 
     /// The profiles that the server has installed: those that the device reported, and those that were queued.
@@ -141,10 +137,11 @@ impl App {
         device: DeviceId,
         command: &Command,
         purpose: Purpose,
-        reason: &str,
+        why: Why<'_>,
     ) -> Result<QueuedCommand> {
         let mut queued = QueuedCommand::new(enrollment.id, device, command, purpose, self.now())?;
-        queued.reason = Some(reason.to_owned());
+        queued.reason = Some(why.reason.to_owned());
+        queued.ordered_by = why.ordered_by.map(|actor| actor.name.clone());
         commands::insert(tx, &queued)?;
         queue::wake(tx, enrollment, 0)?;
         Ok(queued)

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::{
     Conn, Error, Tx, document,
-    kept::{IsDeliverable, IsEndingHandedOut, IsUnfinished, run_kept},
+    kept::{IsDeliverable, IsUnfinished, run_kept},
     page::{Page, PageRequest},
     parse,
     schema::{commands, enrollments},
@@ -49,6 +49,8 @@ pub struct QueuedCommand {
     pub error: Option<String>,
     /// What the device answered, as JSON text.
     pub answer: Option<String>,
+    /// Who ordered it; none where nobody did but the server itself, or the owner of the device.
+    pub ordered_by: Option<String>,
 }
 
 impl QueuedCommand {
@@ -72,6 +74,7 @@ impl QueuedCommand {
             finished_at: None,
             error: None,
             answer: None,
+            ordered_by: None,
         })
     }
 
@@ -178,13 +181,13 @@ pub fn count_endings(conn: &mut Conn) -> Result<i64, Error> {
     Ok(endings.select(diesel::dsl::count(commands::device_id).aggregate_distinct()).first(conn)?)
 }
 
-/// To how many devices a wipe or retirement was handed since then.
+/// For how many devices one is under way that somebody of this name ordered.
 ///
 /// # Errors
 /// Those of the database.
-pub fn count_endings_handed_out(conn: &mut Conn, since: Timestamp) -> Result<i64, Error> {
-    let sent = commands::table.filter(IsEndingHandedOut).filter(commands::sent_at.gt(since));
-    Ok(sent.select(diesel::dsl::count(commands::device_id).aggregate_distinct()).first(conn)?)
+pub fn count_endings_ordered_by(conn: &mut Conn, name: &str) -> Result<i64, Error> {
+    let endings = commands::table.filter(IsUnfinished).filter(commands::purpose.eq_any(ENDINGS)).filter(commands::ordered_by.eq(name));
+    Ok(endings.select(diesel::dsl::count(commands::device_id).aggregate_distinct()).first(conn)?)
 }
 
 /// The enrollments for which one is.

@@ -82,13 +82,13 @@ pub fn forget_jobs(tx: &mut Tx<'_>, except: &[&str]) -> Result<usize, Error> {
     Ok(forgotten)
 }
 
-/// Lets held commands of an enrollment go to the device; gives how many there were.
+/// Lets held commands of an enrollment go to the device, as ordered by somebody; gives how many there were.
 ///
 /// # Errors
 /// Those of the database.
-pub fn release(tx: &mut Tx<'_>, enrollment: EnrollmentId, purposes: &[Purpose]) -> Result<usize, Error> {
+pub fn release(tx: &mut Tx<'_>, enrollment: EnrollmentId, purposes: &[Purpose], by: &str) -> Result<usize, Error> {
     Ok(diesel::update(commands::table.filter(commands::enrollment_id.eq(enrollment)).filter(is_held(purposes)))
-        .set((commands::state.eq(CommandState::Queued), commands::error.eq(None::<String>)))
+        .set((commands::state.eq(CommandState::Queued), commands::error.eq(None::<String>), commands::ordered_by.eq(by)))
         .execute(&mut **tx)?)
 }
 
@@ -98,6 +98,17 @@ pub fn release(tx: &mut Tx<'_>, enrollment: EnrollmentId, purposes: &[Purpose]) 
 /// Those of the database.
 pub fn withdraw(tx: &mut Tx<'_>, enrollment: EnrollmentId, purposes: &[Purpose], why: &str, now: Timestamp) -> Result<usize, Error> {
     Ok(diesel::update(commands::table.filter(commands::enrollment_id.eq(enrollment)).filter(is_held(purposes)))
+        .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
+        .execute(&mut **tx)?)
+}
+
+/// Withdraws commands of an enrollment that were not handed to its device; gives how many there were.
+///
+/// # Errors
+/// Those of the database.
+pub fn withdraw_unsent(tx: &mut Tx<'_>, enrollment: EnrollmentId, purposes: &[Purpose], why: &str, now: Timestamp) -> Result<usize, Error> {
+    let unsent = commands::enrollment_id.eq(enrollment).and(commands::times_sent.eq(0)).and(commands::purpose.eq_any(purposes.to_vec()));
+    Ok(diesel::update(commands::table.filter(unsent.and(IsUnfinished)))
         .set((commands::state.eq(CommandState::Cancelled), commands::finished_at.eq(now), commands::error.eq(why)))
         .execute(&mut **tx)?)
 }

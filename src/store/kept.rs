@@ -85,16 +85,13 @@ condition! {
     IsUnfinished = "commands.state IN ('queued', 'sent', 'not_now')"
 }
 condition! {
-    /// A command may be handed to its device: the same, and it is none of those that are held. This is the one place that looks at
-    /// the hold, and everything that hands a command out asks for it in the transaction that does.
+    /// A command may be handed to its device: the same, and it is none of those that are held. Held is what ends an enrollment, and
+    /// what takes something away from a device under another purpose, or may do so. This is the one place that looks at the hold, and
+    /// everything that hands a command out asks for it in the transaction that does.
     IsDeliverable = "commands.state IN ('queued', 'sent', 'not_now') ",
-        "AND (commands.purpose NOT IN ('selective_wipe', 'selective_wipe_end', 'full_wipe', 'retire') ",
+        "AND ((commands.purpose NOT IN ('selective_wipe', 'selective_wipe_end', 'full_wipe', 'retire') ",
+        "AND commands.kind NOT IN ('erase_device', 'remove_profile', 'remove_mail_profile', 'remove_work_data', 'raw')) ",
         "OR NOT EXISTS (SELECT 1 FROM settings WHERE settings.key = 'destructive_hold'))"
-}
-
-condition! {
-    /// A command that ends an enrollment was handed to its device, in the very words of the partial index `commands_endings_sent`.
-    IsEndingHandedOut = "commands.purpose IN ('selective_wipe_end', 'full_wipe', 'retire') AND commands.sent_at IS NOT NULL"
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ pub mod tokens;
 pub mod users;
 pub mod visits;
 pub mod webhooks;
+pub mod wipes;
 mod writer;
 
 pub use conn::{Access, Conn, DatabaseUrl};

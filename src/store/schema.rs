@@ -334,6 +334,7 @@ diesel::table! {
         finished_at -> Nullable<BigInt>,
         error -> Nullable<Text>,
         answer -> Nullable<Text>,
+        ordered_by -> Nullable<Text>,
     }
 }
 
@@ -638,6 +639,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    wipes_handed_out (command_id) {
+        command_id -> Binary,
+        device_id -> Binary,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
     protected_links (id) {
         id -> Binary,
         target -> Text,
@@ -761,6 +770,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_failures,
     census,
     webhooks,
+    wipes_handed_out,
     webhook_deliveries,
     imports,
     import_lines,

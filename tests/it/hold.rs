@@ -2,8 +2,12 @@
 //! server it comes to, until somebody releases it.
 
 use enlist::{
-    domain::user::Role,
+    domain::{
+        audit::{Actor, ActorKind},
+        user::Role,
+    },
     simulator::{Passcode, android::Mode},
+    store::users,
 };
 use serde_json::{Value, json};
 
@@ -27,6 +31,10 @@ every_backend!(
     it_holds_on_every_server_at_once,
     everybody_may_hold_and_few_may_release,
     after_too_many_devices_within_a_while_the_server_holds_the_rest,
+    people_who_remove_their_own_devices_trip_no_brake,
+    what_is_held_can_be_withdrawn,
+    whoever_ordered_it_cannot_release_it,
+    what_takes_something_away_under_another_name_is_held_as_well,
     the_command_line_holds_while_the_server_runs_and_over_a_restart,
 );
 
@@ -37,8 +45,10 @@ async fn hold(admin: &Admin) {
     assert_eq!((&held["held"], &held["reason"]), (&json!(true), &json!("somebody is at it")));
 }
 
-async fn release(admin: &Admin, app: &TestApp) {
-    admin.delete(ADDRESS).await.expect(204);
+/// Releases what is held, in the name of somebody who has ordered none of it.
+async fn release(app: &TestApp) {
+    let boss = Actor { kind: ActorKind::User, name: "boss@example.com".into() };
+    app.app.release_destructive(boss).await.unwrap();
     app.work().await;
 }
 
@@ -69,7 +79,7 @@ async fn no_iphone_is_wiped_or_let_go_while_that_is_held(db: Database) {
             assert_eq!(phone.obey_all().await, [] as [String; 0], "{order}");
         }
         assert_eq!(admin.get(ADDRESS).await.expect(200)["waiting"], 1);
-        release(&admin, &app).await;
+        release(&app).await;
         assert!(!phone.obey_all().await.is_empty(), "{order}");
         let ended = if order == "retire" { "retired" } else { "wiped" };
         assert_eq!(phone.seen_by(&admin).await["enrollment"], ended);
@@ -120,7 +130,7 @@ async fn no_agent_and_no_launcher_is_given_an_order_either(db: Database) {
     launcher.fetch().await.unwrap();
     assert!(launcher.configuration().get("factoryReset").is_none_or(|reset| reset == false), "{}", launcher.configuration());
     assert!(!launcher.ask_for_reset().await.unwrap(), "also a launcher that asks by itself");
-    release(&admin, &stage.app).await;
+    release(&stage.app).await;
     agent.obey_all().await;
     assert_eq!(agent.seen_by(&admin).await["enrollment"], "wiped");
     launcher.fetch().await.unwrap();
@@ -141,7 +151,7 @@ async fn it_holds_on_every_server_at_once(db: Database) {
     hold(&other.admin()).await;
     assert_eq!(phone.obey_all().await, [] as [String; 0]);
     assert_eq!(admin.get(ADDRESS).await.expect(200)["by"], other.admin().get(ADDRESS).await.expect(200)["by"]);
-    release(&other.admin(), &app).await;
+    release(&app).await;
     assert_eq!(phone.obey_all().await, ["EraseDevice"]);
     app.work().await;
 }
@@ -202,18 +212,100 @@ async fn after_too_many_devices_within_a_while_the_server_holds_the_rest(db: Dat
     let boss = Clerk::with_role(&app, Role::Administrator).await;
     boss.open("/console/").await.expect(200).says("Wipes and retirements are held");
     // Whoever releases them has looked: what was handed out before is not counted again.
-    release(&admin, &app).await;
+    release(&app).await;
     for phone in &mut phones {
         phone.obey_all().await;
     }
     assert_eq!(wiped(&phones, &admin).await, 4);
     app.clock.advance_seconds(21 * 60);
-    release(&admin, &app).await;
+    release(&app).await;
     for phone in &mut phones {
         phone.obey_all().await;
     }
     assert_eq!(wiped(&phones, &admin).await, 5);
     assert_eq!(admin.get(ADDRESS).await.expect(200)["held"], false);
+    app.work().await;
+}
+
+async fn people_who_remove_their_own_devices_trip_no_brake(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user("ada@example.com").await;
+    admin.patch("/settings", &json!({ "wipe_brake": 1 })).await.expect(200);
+    let user = app.app.read(|conn| users::find_by_email(conn, "ada@example.com")).await.unwrap().unwrap();
+    for number in 0..3 {
+        let (mut phone, device) = phone(&app, &ada, number).await;
+        app.app.remove_own_device(&user, id(&device).parse().unwrap()).await.unwrap();
+        assert_eq!(phone.obey_all().await, ["RemoveProfile"]);
+    }
+    assert_eq!(admin.get(ADDRESS).await.expect(200)["held"], false);
+    app.work().await;
+}
+
+async fn what_is_held_can_be_withdrawn(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user("ada@example.com").await;
+    let (mut phone, device) = phone(&app, &ada, 0).await;
+    hold(&admin).await;
+    let order = id(&admin.wipe(&device, "full").await.expect(202)["command"]);
+    let path = format!("/devices/{}/commands/{order}/cancel", id(&device));
+    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    let page = clerk.open(&format!("/console/devices/{}", id(&device))).await.expect(200);
+    page.form(&format!("/console{path}"));
+    admin.post(&path, &json!({})).await.expect(202);
+    assert_eq!(admin.command_state(&id(&device), &order).await["state"], "cancelled");
+    admin.post(&path, &json!({})).await.expect(409);
+    release(&app).await;
+    assert_eq!(phone.obey_all().await, [] as [String; 0]);
+    // One enrollment is enough to come in again.
+    let mut again = IPhone::enroll(&app, &ada, "company", 0).await;
+    assert!(!again.obey_all().await.contains(&"EraseDevice".to_owned()));
+    let seen = again.seen_by(&admin).await;
+    assert_eq!((&seen["enrollment"], &seen["access"]), (&json!("enrolled"), &json!("allow")));
+    // What the device was given cannot be taken back.
+    let order = id(&admin.wipe(&seen, "full").await.expect(202)["command"]);
+    again.ask().await.expect("there is an order");
+    let refused = admin.post(&format!("/devices/{}/commands/{order}/cancel", id(&seen)), &json!({})).await.expect(409);
+    assert!(text(&refused, "detail").contains("was given to the device already"), "{refused}");
+    app.work().await;
+}
+
+async fn whoever_ordered_it_cannot_release_it(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user("ada@example.com").await;
+    let (_, device) = phone(&app, &ada, 0).await;
+    admin.wipe(&device, "full").await.expect(202);
+    hold(&admin).await;
+    let refused = admin.delete(ADDRESS).await.expect(409);
+    assert!(text(&refused, "detail").contains("somebody else has to release them"), "{refused}");
+    for change in [json!({ "wipe_brake": 0 }), json!({ "wipe_limit": 0 })] {
+        let refused = admin.patch("/settings", &change).await.expect(409);
+        assert!(text(&refused, "detail").contains("stay as they are until they are released"), "{refused}");
+    }
+    release(&app).await;
+    // From the shell it is held against every account.
+    let shell = Actor { kind: ActorKind::CommandLine, name: "root".into() };
+    app.app.hold_destructive(shell.clone(), "").await.unwrap();
+    let boss = Clerk::with_role(&app, Role::Administrator).await;
+    let page = boss.open("/console/hold").await.expect(200);
+    boss.submit(&page, "/console/hold/release", &[]).await.expect(409).says("released there only");
+    app.app.release_destructive(shell).await.unwrap();
+    app.work().await;
+}
+
+async fn what_takes_something_away_under_another_name_is_held_as_well(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user("ada@example.com").await;
+    let (mut phone, device) = phone(&app, &ada, 0).await;
+    hold(&admin).await;
+    admin.command(&id(&device), &json!({ "kind": "remove_profile", "identifier": "com.example.wifi" })).await;
+    admin.order(&id(&device), "lock").await;
+    assert_eq!(phone.obey_all().await, ["DeviceLock"]);
+    release(&app).await;
+    assert_eq!(phone.obey_all().await, ["RemoveProfile"]);
     app.work().await;
 }
 

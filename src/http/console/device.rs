@@ -101,6 +101,8 @@ struct CommandRow {
     error: Option<String>,
     /// It is held until somebody decides.
     is_held: bool,
+    /// A wipe or retirement that the device has not been given yet.
+    may_withdraw: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -285,6 +287,7 @@ fn command_row(command: commands::QueuedCommand, now: Timestamp) -> CommandRow {
         finished: When::some(command.finished_at, now),
         error: command.error,
         is_held: command.state == CommandState::AwaitingApproval,
+        may_withdraw: command.state == CommandState::Queued && command.purpose.is_destructive() && command.times_sent == 0,
     }
 }
 

@@ -69,6 +69,8 @@ struct OrderView {
     is_apple: bool,
     /// What locks it is the launcher, which a passcode does not open.
     is_launcher: bool,
+    /// Wipes and retirements are held at the moment.
+    is_held: bool,
     /// What happens when the device is let go.
     retire: &'static [&'static str],
     /// What goes with a selective wipe.
@@ -297,6 +299,7 @@ async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Opti
             .unwrap_or_default(),
         is_apple: backend == Backend::Apple,
         is_launcher: backend == Backend::Headwind,
+        is_held: admin.app.hold_state().await?.hold.is_some(),
         retire: words.retire,
         goes: words.selective_goes,
         stays: words.selective_stays,

@@ -150,6 +150,10 @@ impl App {
             let device = speaker.enrolled().ok_or_else(not_ordered)?;
             let waiting = commands::waiting(tx, speaker.enrollment.id, true, MOST_COMMANDS)?;
             let order = waiting.into_iter().find(|queued| queued.purpose == Purpose::FullWipe).ok_or_else(not_ordered)?;
+            // Whoever asks before it was told is given the order now.
+            if order.times_sent == 0 && !app.note_sent(tx, device, &order)? {
+                return Err(not_ordered());
+            }
             app.end_launcher(tx, &speaker.enrollment, device, &order)
         })
         .await

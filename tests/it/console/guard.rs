@@ -19,7 +19,7 @@ const ROLES: [Role; 3] = [Role::Administrator, Role::Helpdesk, Role::Auditor];
 
 /// The path with identifiers of nothing that is there.
 fn filled(address: &Address) -> String {
-    let mut path = address.path.to_owned();
+    let mut path = address.path.replace("{mail}", "code").replace("{language}", "en");
     while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
         path.replace_range(start..=end, &uuid::Uuid::now_v7().to_string());
     }

@@ -1,0 +1,2 @@
+DROP TABLE wipes_handed_out;
+ALTER TABLE commands DROP COLUMN ordered_by;

@@ -1,1 +1,0 @@
-DROP INDEX commands_endings_sent;
