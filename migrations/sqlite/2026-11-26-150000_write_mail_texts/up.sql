@@ -13,7 +13,9 @@ CREATE TABLE mail_texts (
 ALTER TABLE users ADD COLUMN language TEXT;
 
 -- Mails that announce something are written line by line as well. SQLite changes no check in place.
-CREATE TABLE new_imports (
+ALTER TABLE imports RENAME TO imports_before;
+ALTER TABLE import_lines RENAME TO import_lines_before;
+CREATE TABLE imports (
     id BLOB NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('users', 'invitations', 'announcements')),
     state TEXT NOT NULL CHECK (state IN ('running', 'finished')),
@@ -23,8 +25,8 @@ CREATE TABLE new_imports (
     created_at BIGINT NOT NULL,
     finished_at BIGINT
 );
-CREATE TABLE new_import_lines (
-    import_id BLOB NOT NULL REFERENCES new_imports (id) ON DELETE CASCADE,
+CREATE TABLE import_lines (
+    import_id BLOB NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
     number BIGINT NOT NULL,
     email TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -36,12 +38,11 @@ CREATE TABLE new_import_lines (
     mail_id BLOB,
     PRIMARY KEY (import_id, number)
 );
-INSERT INTO new_imports SELECT id, kind, state, actor_kind, actor_name, should_invite, created_at, finished_at FROM imports;
-INSERT INTO new_import_lines
-SELECT import_id, number, email, name, groups, ownership, outcome, why, user_id, mail_id FROM import_lines;
-DROP TABLE import_lines;
-DROP TABLE imports;
-ALTER TABLE new_imports RENAME TO imports;
-ALTER TABLE new_import_lines RENAME TO import_lines;
+INSERT INTO imports (id, kind, state, actor_kind, actor_name, should_invite, created_at, finished_at)
+SELECT id, kind, state, actor_kind, actor_name, should_invite, created_at, finished_at FROM imports_before;
+INSERT INTO import_lines (import_id, number, email, name, groups, ownership, outcome, why, user_id, mail_id)
+SELECT import_id, number, email, name, groups, ownership, outcome, why, user_id, mail_id FROM import_lines_before;
+DROP TABLE import_lines_before;
+DROP TABLE imports_before;
 -- store::imports::waiting, count
 CREATE INDEX import_lines_outcome ON import_lines (import_id, outcome, number);

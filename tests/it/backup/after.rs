@@ -47,11 +47,11 @@ async fn nothing_that_was_under_way_is_done_again_unasked(database: Database) {
     let (mut retired, retired_device) = enrolled(&source, "retired").await;
     let (mut locked, locked_device) = enrolled(&source, "locked").await;
     // The way out for mail is blocked, so that one waits in the backup.
-    let outbox = source.folder().join("outbox");
-    while fs::write(&outbox, "not a folder").is_err() {
-        // Mails of the enrollments lie there, or are just being written.
-        let _ = fs::remove_dir_all(&outbox);
+    while admin.get("/mails?state=queued").await.expect(200)["total"] != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    fs::remove_dir_all(source.folder().join("outbox")).unwrap();
+    fs::write(source.folder().join("outbox"), "not a folder").unwrap();
     let user = source.api().create_user("invited@example.org").await;
     admin.invite(&user, "company").await;
     admin.wipe(&wiped_device, "full").await.expect(202);

@@ -52,7 +52,7 @@ async fn a_text_is_previewed_written_and_given_back(db: Database) {
     assert!(text(&newest(&admin).await, "subject").ends_with(", your phone"));
 
     admin.delete(INVITATION).await.expect(204);
-    assert_eq!(text(&admin.delete(INVITATION).await.expect(409), "detail"), "The text is the one that comes with the server already.");
+    assert_eq!(text(&admin.delete(INVITATION).await.expect(409), "detail"), "the text is the one that comes with the server already");
     assert!(invited(&app, &ada).await.contains("asks you to enroll"));
     let audited = admin.audited().await;
     assert!(["mail_text.change", "mail_text.reset"].iter().all(|action| audited.iter().any(|line| line == action)), "{audited:?}");
