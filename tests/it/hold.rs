@@ -182,6 +182,14 @@ async fn everybody_may_hold_and_few_may_release(db: Database) {
     assert_eq!(audited.iter().filter(|line| *line == "wipes.release").count(), 1, "{audited:?}");
 }
 
+async fn wiped(phones: &[IPhone], admin: &Admin) -> usize {
+    let mut count = 0;
+    for phone in phones {
+        count += usize::from(phone.seen_by(admin).await["enrollment"] == "wiped");
+    }
+    count
+}
+
 async fn after_too_many_devices_within_a_while_the_server_holds_the_rest(db: Database) {
     let app = TestApp::start(db).await;
     let admin = app.admin();
@@ -196,13 +204,6 @@ async fn after_too_many_devices_within_a_while_the_server_holds_the_rest(db: Dat
     app.work().await;
     for phone in &mut phones {
         phone.obey_all().await;
-    }
-    async fn wiped(phones: &[IPhone], admin: &Admin) -> usize {
-        let mut count = 0;
-        for phone in phones {
-            count += usize::from(phone.seen_by(admin).await["enrollment"] == "wiped");
-        }
-        count
     }
     assert_eq!(wiped(&phones, &admin).await, 2);
     let held = admin.get(ADDRESS).await.expect(200);
