@@ -29,6 +29,8 @@ words! {
         Wiped = "wiped",
         /// Brings a protected file.
         File = "file",
+        /// Tells administrators that the server holds wipes by itself.
+        Held = "held",
         /// Brings a view of the compliance report.
         Report = "report",
         /// Shows an administrator that mail arrives.

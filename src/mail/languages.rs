@@ -50,7 +50,7 @@ impl Languages {
     pub fn shipped() -> Self {
         let mut languages = Self { all: BTreeMap::new(), problems: Vec::new() };
         macro_rules! ship {
-            ($($code:literal),+) => { $( ship!(@ $code, "invitation", "code", "compliance", "announcement", "enrolled", "wiped", "file", "report", "test"); )+ };
+            ($($code:literal),+) => { $( ship!(@ $code, "invitation", "code", "compliance", "announcement", "enrolled", "wiped", "file", "held", "report", "test"); )+ };
             (@ $code:literal, $($mail:literal),+) => {
                 languages.take($code, "language.json", include_str!(concat!("languages/", $code, "/language.json")));
                 $( languages.take($code, concat!($mail, ".txt"), include_str!(concat!("languages/", $code, "/", $mail, ".txt"))); )+

@@ -58,6 +58,13 @@ pub const fn variables(kind: MailKind) -> &'static [Variable] {
             ("browser", "the browser in which it was asked for"),
             ("link", "the address of the person's own devices"),
         ],
+        MailKind::Held => &[
+            ORGANIZATION,
+            NAME,
+            ("devices", "how many devices were given a wipe, or were let go"),
+            ("minutes", "within how many minutes"),
+            ("link", "the address where they are released"),
+        ],
         MailKind::Report => &[
             ORGANIZATION,
             ("report", "what the view is called"),
@@ -77,7 +84,7 @@ pub const fn variables(kind: MailKind) -> &'static [Variable] {
 pub const fn essentials(kind: MailKind) -> &'static [&'static str] {
     match kind {
         MailKind::Code => &["code", "spaced"],
-        MailKind::Invitation | MailKind::Announcement | MailKind::Compliance | MailKind::Report => &["link"],
+        MailKind::Invitation | MailKind::Announcement | MailKind::Compliance | MailKind::Held | MailKind::Report => &["link"],
         MailKind::Enrolled | MailKind::Wiped => &["device"],
         MailKind::File => &["file"],
         MailKind::Test => &[],
@@ -147,6 +154,13 @@ pub fn samples(kind: MailKind, organization: &str, public_url: &str) -> Vec<Temp
             file: "Budget 2027.pdf".into(),
             browser: "Chrome on Windows".into(),
             link: devices(),
+        }],
+        MailKind::Held => vec![Template::Held {
+            organization: organization(),
+            name: name(),
+            devices: 50,
+            minutes: 20,
+            link: format!("{public_url}/console/hold"),
         }],
         MailKind::Report => [false, true]
             .map(|has_more| Template::Report {

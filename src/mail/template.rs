@@ -103,6 +103,19 @@ pub enum Template {
         /// Where the person sees their devices.
         link: String,
     },
+    /// [`MailKind::Held`]
+    Held {
+        /// The organization's name.
+        organization: String,
+        /// The administrator's name.
+        name: String,
+        /// How many devices were given a wipe, or were let go.
+        devices: i64,
+        /// Within so many minutes.
+        minutes: i64,
+        /// Where they are released.
+        link: String,
+    },
     /// [`MailKind::Report`]
     Report {
         /// The organization's name.
@@ -177,6 +190,7 @@ impl Template {
             Self::Enrolled { .. } => MailKind::Enrolled,
             Self::Wiped { .. } => MailKind::Wiped,
             Self::File { .. } => MailKind::File,
+            Self::Held { .. } => MailKind::Held,
             Self::Report { .. } => MailKind::Report,
             Self::Test { .. } => MailKind::Test,
         }
@@ -193,7 +207,12 @@ impl Template {
                 let lines = lines.iter_mut().flat_map(|line| [&mut line.status, &mut line.why]);
                 numbers.iter_mut().map(|number| &mut number.word).chain(lines).collect()
             }
-            Self::Invitation { .. } | Self::Code { .. } | Self::Announcement { .. } | Self::File { .. } | Self::Test { .. } => Vec::new(),
+            Self::Invitation { .. }
+            | Self::Code { .. }
+            | Self::Announcement { .. }
+            | Self::File { .. }
+            | Self::Held { .. }
+            | Self::Test { .. } => Vec::new(),
         }
     }
 }

@@ -6,20 +6,22 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{App, Error, Result, queue, settings};
+use super::{App, Error, Result, outbox, queue, settings};
 use crate::{
     domain::{
         audit::{Actor, ActorKind},
         command::Purpose,
         time::Timestamp,
+        user::Role,
     },
+    mail::template::Template,
     store::{
         Conn, Tx,
         audit::{self, Entry},
         commands::{self, QueuedCommand},
         enrollments,
         kept::HOLD,
-        settings as kept, wipes,
+        settings as kept, users, wipes,
     },
 };
 
@@ -108,9 +110,30 @@ impl App {
         if !kept::insert_if_missing(tx, HOLD, &hold, now)? {
             return Ok(());
         }
+        self.tell_administrators(tx, count)?;
         tracing::error!(reason = hold.reason, "wipes and retirements are held until an administrator releases them");
         let (action, subject, detail) = ("wipes.hold", HOLD.to_owned(), json!({ "reason": hold.reason }));
         Ok(audit::record(tx, &Entry { at: now, actor: &actor, action, subject_kind: "settings", subject, detail })?)
+    }
+
+    fn tell_administrators(&self, tx: &mut Tx<'_>, devices: i64) -> Result<()> {
+        let organization = settings::read(tx, &self.default_sender)?.organization;
+        for user in users::active_with_role(tx, Role::Administrator)? {
+            let template = Template::Held {
+                organization: organization.clone(),
+                name: user.name,
+                devices,
+                minutes: WINDOW_MINUTES,
+                link: format!("{}/console/hold", self.public_url),
+            };
+            let expires_at = Some(self.now().plus_days(1));
+            let mail = outbox::NewMail { user: Some(user.id), recipient: user.email, template, expires_at };
+            if let Err(error) = outbox::enqueue(tx, self, mail) {
+                // The hold matters more than the mail about it.
+                tracing::error!(error = %error, "an administrator could not be told that wipes are held");
+            }
+        }
+        Ok(())
     }
 
     /// Lets what was held go to its devices; gives how many those are.

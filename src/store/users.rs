@@ -329,6 +329,15 @@ pub fn taking_part(conn: &mut Conn, group: Option<GroupId>) -> Result<Vec<(UserI
     Ok(query.order(users::id.asc()).load(conn)?)
 }
 
+/// Those who hold this role and take part.
+///
+/// # Errors
+/// Those of the database.
+pub fn active_with_role(conn: &mut Conn, role: Role) -> Result<Vec<User>, Error> {
+    let found = users::table.filter(users::role.eq(role).and(users::state.eq(UserState::Active)));
+    Ok(found.order(users::id.asc()).select(User::as_select()).load(conn)?)
+}
+
 /// How many users hold this role and take part.
 ///
 /// # Errors

@@ -195,6 +195,7 @@ async fn after_too_many_devices_within_a_while_the_server_holds_the_rest(db: Dat
     let admin = app.admin();
     let ada = admin.create_user("ada@example.com").await;
     admin.patch("/settings", &json!({ "wipe_brake": 2, "wipe_limit": 0 })).await.expect(200);
+    let boss = Clerk::with_role(&app, Role::Administrator).await;
     let mut phones = Vec::new();
     for number in 0..4 {
         let (phone, device) = phone(&app, &ada, number).await;
@@ -209,8 +210,9 @@ async fn after_too_many_devices_within_a_while_the_server_holds_the_rest(db: Dat
     let held = admin.get(ADDRESS).await.expect(200);
     assert_eq!((&held["held"], &held["by"], &held["waiting"]), (&json!(true), &json!("the server"), &json!(2)));
     assert!(text(&held, "reason").starts_with("2 devices were given a wipe or a retirement within 20 minutes"), "{held}");
-    let boss = Clerk::with_role(&app, Role::Administrator).await;
     boss.open("/console/").await.expect(200).says("Wipes and retirements are held");
+    let mails = admin.get("/mails?q=administrator@").await.expect(200);
+    assert_eq!((&mails["total"], &mails["items"][0]["template"]), (&json!(1), &json!("held")), "every administrator is told");
     // Whoever releases them has looked: what was handed out before is not counted again.
     release(&app).await;
     for phone in &mut phones {

@@ -78,6 +78,7 @@ pub const fn mail_name(kind: MailKind) -> &'static str {
         MailKind::Enrolled => "New device enrolled",
         MailKind::Wiped => "Device wiped",
         MailKind::File => "Protected file",
+        MailKind::Held => "Wipes held by the server",
         MailKind::Report => "Compliance report",
         MailKind::Test => "Test",
     }
