@@ -27,7 +27,7 @@ use crate::{
         portal::limit::{Limiter, SignIns},
     },
     jobs,
-    service::App,
+    service::{App, queue::Lane},
     store::DatabaseUrl,
 };
 
@@ -102,7 +102,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     let device = device_server(&shared, &config, &app)?;
     let metrics = metrics_server(&shared, &config)?;
     let (stop, stopped) = watch::channel(false);
-    let runner = tokio::spawn(jobs::run(Arc::clone(&app), stopped.clone()));
+    let runners = Lane::ALL.map(|lane| tokio::spawn(jobs::run(Arc::clone(&app), lane, stopped.clone())));
     let pusher = tokio::spawn(jobs::push::run(Arc::clone(&app), stopped.clone()));
     let caller = tokio::spawn(jobs::call_agents(Arc::clone(&app), stopped.clone()));
     let kicker = tokio::spawn(jobs::kick::run(Arc::clone(&app), stopped.clone()));
@@ -128,7 +128,7 @@ async fn serve(config: Config, app: Arc<App>) -> anyhow::Result<ExitCode> {
     }
     stop.send_replace(true);
     // A job that is at work ends by itself; if it takes too long its lease does.
-    let last = futures_util::future::join3(runner, pusher, kicker);
+    let last = futures_util::future::join3(futures_util::future::join_all(runners), pusher, kicker);
     if tokio::time::timeout(Duration::from_secs(LAST_SECONDS), last).await.is_err() {
         tracing::warn!("a job was still at work; it will be taken up again");
     }

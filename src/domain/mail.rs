@@ -38,6 +38,27 @@ words! {
     }
 }
 
+/// The kinds of the jobs that send mails.
+pub const MAIL_JOBS: [&str; 3] = [CODE_JOB, FILE_JOB, MAIL_JOB];
+/// The kind of the jobs that send codes: somebody sits and waits for one.
+pub const CODE_JOB: &str = "mail_code";
+/// The kind of the jobs that send mails with a file, which take long.
+pub const FILE_JOB: &str = "mail_file";
+/// The kind of the jobs that send all other mails.
+pub const MAIL_JOB: &str = "mail";
+
+impl MailKind {
+    /// The kind of the job that sends it.
+    #[must_use]
+    pub const fn job(self) -> &'static str {
+        match self {
+            Self::Code => CODE_JOB,
+            Self::File => FILE_JOB,
+            _ => MAIL_JOB,
+        }
+    }
+}
+
 /// A mail as it is written down: with the places where names, links and codes are put in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
-//! What happens after a commit: takes jobs from the table, one after the other, and does them. Pushes have a runner of their
-//! own, and so has ending sessions, which must not wait behind anything.
+//! What happens after a commit: takes jobs from the table, one after the other, and does them. Codes have a runner of their own,
+//! because somebody waits for each, and so have mails with files, which take long. So have pushes, and so has ending sessions,
+//! which must not wait behind anything.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,20 +15,27 @@ mod webhook;
 use crate::{
     domain::{
         id::ImportId,
+        mail::{CODE_JOB, FILE_JOB, MAIL_JOB, MAIL_JOBS},
         retry::{self, delay_seconds},
     },
-    service::{App, Error, census, deliver, import, outbox, push as pushes, queue, rollout},
+    service::{
+        App, Error, census, deliver, import, push as pushes,
+        queue::{self, Lane},
+        rollout,
+    },
     store::jobs::Job,
 };
 
 /// The kind of the job that looks for what time has brought about.
 const SWEEP: &str = "sweep";
-/// The kinds that are done here, one after the other.
-pub const KINDS: &[&str] = &[outbox::JOB, deliver::JOB, rollout::JOB, pushes::BACKLOG, SWEEP, census::JOB, import::JOB];
+/// The kinds of the lane that does what no other one does.
+const OTHERS: &[&str] = &[MAIL_JOB, deliver::JOB, rollout::JOB, pushes::BACKLOG, SWEEP, census::JOB, import::JOB];
 /// The kinds that come back by themselves, after so many seconds.
 const RECURRING: [(&str, i64); 2] = [(SWEEP, SWEEP_SECONDS), (census::JOB, CENSUS_SECONDS)];
 /// Seconds for which a job is claimed.
 const LEASE_SECONDS: i64 = 120;
+/// The same for a mail with a file, which has time by its size.
+const FILE_LEASE_SECONDS: i64 = 720;
 /// Seconds between two counts for the trend.
 const CENSUS_SECONDS: i64 = 3600;
 /// Seconds between two sweeps.
@@ -48,12 +56,26 @@ enum Outcome {
     Failed(String),
 }
 
-/// Does jobs until told to stop.
-pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+/// The kinds of all lanes.
+#[must_use]
+pub fn kinds() -> Vec<&'static str> {
+    Lane::ALL.into_iter().flat_map(kinds_of).copied().collect()
+}
+
+const fn kinds_of(lane: Lane) -> &'static [&'static str] {
+    match lane {
+        Lane::Codes => &[CODE_JOB],
+        Lane::Files => &[FILE_JOB],
+        Lane::Others => OTHERS,
+    }
+}
+
+/// Does the jobs of a lane until told to stop.
+pub async fn run(app: Arc<App>, lane: Lane, mut stop: watch::Receiver<bool>) {
     let mut sweep_asked_at: Option<Instant> = None;
     while !*stop.borrow() {
         // Asked for again and again: it is one job however often it is enqueued, and it must never be lost.
-        if sweep_asked_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
+        if lane == Lane::Others && sweep_asked_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
             let is_first = sweep_asked_at.replace(Instant::now()).is_none();
             for (kind, seconds) in RECURRING {
                 if let Err(error) = app.enqueue_recurring(kind, if is_first { 0 } else { seconds }).await {
@@ -61,11 +83,11 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
                 }
             }
         }
-        match work_once(&app).await {
+        match work_in(&app, lane).await {
             Ok(true) => {}
             Ok(false) => {
                 tokio::select! {
-                    () = app.job_enqueued() => {}
+                    () = app.job_enqueued(lane) => {}
                     () = tokio::time::sleep(Duration::from_secs(1)) => {}
                     _ = stop.changed() => {}
                 }
@@ -104,12 +126,26 @@ pub async fn write_behind(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Does one job; says whether there was one.
+/// Does one job, of whatever lane; says whether there was one.
 ///
 /// # Errors
 /// Those of the database; the job itself then comes back after its lease.
 pub async fn work_once(app: &Arc<App>) -> Result<bool, Error> {
-    let Some(job) = app.claim_job(KINDS, LEASE_SECONDS).await? else { return Ok(false) };
+    for lane in Lane::ALL {
+        if work_in(app, lane).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn work_in(app: &Arc<App>, lane: Lane) -> Result<bool, Error> {
+    let claimed = match lane {
+        Lane::Codes => app.claim_due(kinds_of(lane), LEASE_SECONDS).await?,
+        Lane::Files => app.claim_due(kinds_of(lane), FILE_LEASE_SECONDS).await?,
+        Lane::Others => app.claim_job(kinds_of(lane), LEASE_SECONDS).await?,
+    };
+    let Some(job) = claimed else { return Ok(false) };
     match perform(app, &job).await {
         Outcome::Done => app.finish_job(job).await?,
         Outcome::Again(seconds) => {
@@ -128,7 +164,7 @@ pub async fn work_once(app: &Arc<App>) -> Result<bool, Error> {
 async fn put_off(app: &Arc<App>, job: Job, why: String) -> Result<(), Error> {
     let delay = (job.attempts < tries(&job.kind)).then(|| delay_seconds(job.attempts, queue::draw()));
     tracing::warn!(job = %job.id, kind = job.kind, attempt = job.attempts, why, "a job failed");
-    if delay.is_none() && job.kind == outbox::JOB {
+    if delay.is_none() && MAIL_JOBS.contains(&job.kind.as_str()) {
         mail::give_up(app, &job, &why).await?;
     }
     app.put_off_job(job, why, delay).await
@@ -137,7 +173,7 @@ async fn put_off(app: &Arc<App>, job: Job, why: String) -> Result<(), Error> {
 /// How often a job of this kind is tried.
 fn tries(kind: &str) -> i32 {
     match kind {
-        outbox::JOB => retry::MAIL_TRIES,
+        kind if MAIL_JOBS.contains(&kind) => retry::MAIL_TRIES,
         // What waits for a target is counted with the target, and stays as long as there is any.
         deliver::JOB => i32::MAX,
         _ => retry::USUAL_TRIES,
@@ -151,7 +187,7 @@ struct ImportPayload {
 
 async fn perform(app: &Arc<App>, job: &Job) -> Outcome {
     let result = match job.kind.as_str() {
-        outbox::JOB => mail::send(app, job).await,
+        CODE_JOB | FILE_JOB | MAIL_JOB => mail::send(app, job).await,
         deliver::JOB => webhook::deliver(app, job).await,
         rollout::JOB => roll_out(app, job).await,
         import::JOB => continue_import(app, job).await,
@@ -201,4 +237,17 @@ async fn sweep(app: &Arc<App>) -> anyhow::Result<Outcome> {
     app.mail_due_reports().await?;
     let most = usize::try_from(SWEEP_DEVICES).unwrap_or(usize::MAX);
     Ok(Outcome::Again(if evaluated.max(asked) >= most { 0 } else { SWEEP_SECONDS }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::file::LONGEST, mail::smtp::size_seconds};
+
+    #[test]
+    fn nobody_else_sends_a_file_while_it_is_being_sent() {
+        // A mail is half as long again as its file at most, and the other lease is for a mail server that is silent.
+        let seconds = i64::try_from(size_seconds(LONGEST / 2 * 3)).unwrap();
+        assert!(seconds + LEASE_SECONDS <= FILE_LEASE_SECONDS, "{seconds}");
+    }
 }

@@ -27,6 +27,8 @@ const IDLE: Duration = Duration::from_secs(30);
 const MOST_IDLE: usize = 2;
 /// How long a server that could not be used is left alone.
 const REST: Duration = Duration::from_secs(15);
+/// Bytes in a second that a line takes at least. A long mail has time by its size, and a server that is silent still none.
+const RATE: usize = 32 * 1024;
 /// Longest text of a server that is kept, in characters.
 const LONGEST_TEXT: usize = 500;
 /// Passwords go over encrypted connections only, so the plain forms do; they are those that every server has.
@@ -49,7 +51,7 @@ impl Smtp {
     ///
     /// * `url`: see [`Route`].
     /// * `roots`: certificates in PEM that are trusted besides the system's.
-    /// * `patience`: how long the server may take to let us in, and again to take a mail.
+    /// * `patience`: how long the server may take to let us in, and again to take a mail, besides the time that its size takes.
     ///
     /// # Errors
     /// The address cannot be used, or the certificates cannot be read.
@@ -64,7 +66,8 @@ impl Smtp {
     async fn send(&self, message: &Outgoing) -> Result<(), DeliveryError> {
         let envelope = envelope(message)?;
         let mut connection = self.connection().await?;
-        match timeout(self.patience, connection.send(&envelope, &message.bytes)).await {
+        let patience = self.patience.saturating_add(Duration::from_secs(size_seconds(message.bytes.len())));
+        match timeout(patience, connection.send(&envelope, &message.bytes)).await {
             Ok(Ok(_)) => {
                 self.keep(connection);
                 Ok(())
@@ -72,7 +75,7 @@ impl Smtp {
             Ok(Err(error)) => Err(judged(&error)),
             // The server may have taken it. It is sent again all the same: a mail that comes twice is recognized by its Message-ID,
             // one that never comes is not.
-            Err(_) => Err(DeliveryError::Temporary(format!("the mail server did not answer within {:?}", self.patience))),
+            Err(_) => Err(DeliveryError::Temporary(format!("the mail server did not answer within {patience:?}"))),
         }
     }
 
@@ -145,6 +148,12 @@ impl Mailer for Smtp {
             Ok(())
         })
     }
+}
+
+/// Seconds that a mail of so many bytes may take on a slow line.
+#[must_use]
+pub fn size_seconds(bytes: usize) -> u64 {
+    u64::try_from(bytes / RATE).unwrap_or(u64::MAX)
 }
 
 /// The envelope. Its sender is never empty: large providers reject mail from nobody.

@@ -54,10 +54,7 @@ impl App {
     /// # Errors
     /// Those of the database.
     pub async fn claim_kick(&self, lease_seconds: i64) -> Result<Option<Job>> {
-        if !self.read(|conn| jobs::is_due(conn, JOB)).await? {
-            return Ok(None);
-        }
-        self.claim_job(KINDS, lease_seconds).await
+        self.claim_due(KINDS, lease_seconds).await
     }
 
     /// Ends every session of a user of Dovecot; gives why not, where it could not be done.

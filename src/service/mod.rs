@@ -6,7 +6,7 @@ use std::{
 };
 
 use lru::LruCache;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 pub mod access;
 pub mod android;
@@ -122,8 +122,7 @@ pub struct App {
     cryptography: Semaphore,
     /// Places for comparing passwords.
     passwords: Semaphore,
-    /// Rings when a job was enqueued here.
-    jobs_waiting: Notify,
+    jobs_waiting: queue::Bells,
     /// Agents that wait here for something to do.
     waiting: android::waiting::Waiting,
     /// How agents reach the port for client certificates; no slash at the end. None where there is no such port.
@@ -188,7 +187,7 @@ impl App {
             crl: Mutex::new(None),
             cryptography: Semaphore::new(16),
             passwords: Semaphore::new(4),
-            jobs_waiting: Notify::new(),
+            jobs_waiting: queue::Bells::default(),
             waiting: android::waiting::Waiting::default(),
             device_url: parts.device_url,
         }
@@ -246,11 +245,6 @@ impl App {
         self.gate.note_write();
         self.waiting.call(&called);
         Ok(value)
-    }
-
-    /// Waits until a job was enqueued by this server.
-    pub async fn job_enqueued(&self) {
-        self.jobs_waiting.notified().await;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         audit::Actor,
         id::{MailId, UserId},
+        mail::{MAIL_JOB, MailKind},
         time::Timestamp,
         user::normalize_address,
     },
@@ -21,14 +22,14 @@ use crate::{
         Tx,
         audit::{self, Entry},
         backlog,
-        jobs::{self, NewJob},
+        jobs::{self, Job, NewJob},
         mails::{self, Mail, MailState},
     },
 };
 
-/// The kind of the jobs that send mails.
-pub const JOB: &str = "mail";
 const PURPOSE: &str = "mail";
+/// What fails where a mail cannot be composed.
+pub(super) const COMPOSING: &str = "writing a mail";
 /// Most mails that are hastened at once; the next sweep takes those that are left.
 const MOST_HASTENED: i64 = 1000;
 
@@ -46,14 +47,25 @@ pub(super) struct NewMail {
 
 /// Writes a mail into the outbox, with the job that sends it.
 pub(super) fn enqueue(tx: &mut Tx<'_>, app: &App, mail: NewMail) -> Result<MailId> {
+    try_enqueue(tx, app, mail)?.map_err(|why| Error::internal(COMPOSING, why))
+}
+
+/// The same for whoever goes on without the mail: where it cannot be composed, nothing is written, and it says why.
+pub(super) fn try_enqueue(tx: &mut Tx<'_>, app: &App, mail: NewMail) -> Result<std::result::Result<MailId, String>> {
     let now = app.now();
     let settings = settings::read(tx, &app.default_sender)?;
     let id = MailId::new();
     let envelope = Envelope { sender: &settings.mail_sender, sender_name: &settings.organization, recipient: &mail.recipient };
     let language = mail_texts::language_of(tx, mail.user, &settings)?;
-    let rendered = mail_texts::written(tx, app, &mail.template, &language)?;
+    let rendered = match mail_texts::written(tx, app, &mail.template, &language) {
+        Err(Error::Internal { operation: COMPOSING, source }) => return Ok(Err(source.to_string())),
+        other => other?,
+    };
     let subject = rendered.subject.clone();
-    let composed = compose(id, rendered, envelope, now).map_err(|error| Error::internal("writing a mail", error))?;
+    let composed = match compose(id, rendered, envelope, now) {
+        Ok(composed) => composed,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
     mails::insert(
         tx,
         &Mail {
@@ -73,19 +85,27 @@ pub(super) fn enqueue(tx: &mut Tx<'_>, app: &App, mail: NewMail) -> Result<MailI
             is_unreachable: false,
         },
     )?;
-    enqueue_sending(tx, id)?;
-    Ok(id)
+    enqueue_sending(tx, id, mail.template.kind().as_str())?;
+    Ok(Ok(id))
 }
 
 /// Enqueues the job that sends a mail.
-pub(super) fn enqueue_sending(tx: &mut Tx<'_>, id: MailId) -> Result<()> {
-    Ok(jobs::enqueue(tx, &NewJob { kind: JOB, key: job_key(id), payload: json!({ "mail": id }), delay_seconds: 0 })?)
+///
+/// * `template`: which mail it is, as the outbox says.
+pub(super) fn enqueue_sending(tx: &mut Tx<'_>, id: MailId, template: &str) -> Result<()> {
+    let kind = template.parse().map_or(MAIL_JOB, MailKind::job);
+    Ok(jobs::enqueue(tx, &NewJob { kind, key: job_key(id), payload: json!({ "mail": id }), delay_seconds: 0 })?)
 }
 
-/// The key of the job that sends a mail.
+/// The key of the job that sends a mail, of whatever kind the job is.
 #[must_use]
 pub fn job_key(id: MailId) -> String {
-    format!("{JOB}:{id}")
+    format!("{MAIL_JOB}:{id}")
+}
+
+/// The mail that a job sends.
+pub(super) fn mail_of(job: &Job) -> Option<MailId> {
+    job.key.strip_prefix(MAIL_JOB)?.strip_prefix(':')?.parse().ok()
 }
 
 /// What became of a mail.
@@ -116,9 +136,9 @@ impl App {
             return self.finish_mail(id, MailState::Expired, Some("its time was over before it could be sent".into())).await;
         }
         let Some(sealed) = mail.sealed_message else { return Ok(Sent::Finished) };
-        let Some(bytes) = self.with_file(id, self.keys.open(PURPOSE, &sealed)?).await? else {
-            let why = "the file was withdrawn, or its time was over, before it could be sent";
-            return self.finish_mail(id, MailState::Expired, Some(why.into())).await;
+        let bytes = match self.with_file(id, mail.user_id, self.keys.open(PURPOSE, &sealed)?).await? {
+            Ok(bytes) => bytes,
+            Err(why) => return self.finish_mail(id, MailState::Expired, Some(why.into())).await,
         };
         let message = Outgoing { sender: settings.mail_sender, recipient: mail.recipient, message_id: mail.message_id, bytes };
         match self.mailer.deliver(&message).await {

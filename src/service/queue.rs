@@ -1,8 +1,9 @@
 //! Jobs from the side of the use cases: what is enqueued after a commit, and how the runner claims and finishes it.
 
 use serde_json::json;
+use tokio::sync::Notify;
 
-use super::{App, Result};
+use super::{App, Error, Result};
 use crate::{
     domain::backend::Backend,
     store::{
@@ -44,13 +45,75 @@ pub fn draw() -> u8 {
     first
 }
 
+/// Who does jobs apart from whom, so that neither waits for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Sends codes.
+    Codes,
+    /// Sends mails with files.
+    Files,
+    /// Does everything else.
+    Others,
+}
+
+impl Lane {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Codes, Self::Files, Self::Others];
+}
+
+/// Ring when a job was enqueued here: one for each lane, because a bell wakes one alone.
+#[derive(Debug, Default)]
+pub(super) struct Bells {
+    codes: Notify,
+    files: Notify,
+    others: Notify,
+}
+
+impl Bells {
+    /// Wakes one runner of each lane, or the next one that asks.
+    pub(super) fn notify_one(&self) {
+        for lane in Lane::ALL {
+            self.of(lane).notify_one();
+        }
+    }
+
+    const fn of(&self, lane: Lane) -> &Notify {
+        match lane {
+            Lane::Codes => &self.codes,
+            Lane::Files => &self.files,
+            Lane::Others => &self.others,
+        }
+    }
+}
+
 impl App {
+    /// Waits until a job was enqueued by this server.
+    pub async fn job_enqueued(&self, lane: Lane) {
+        self.jobs_waiting.of(lane).notified().await;
+    }
+
     /// Claims the next job of these kinds for so many seconds.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn claim_job(&self, kinds: &'static [&'static str], lease_seconds: i64) -> Result<Option<Job>> {
         self.write(move |tx| Ok(jobs::claim(tx, kinds, lease_seconds)?)).await
+    }
+
+    /// The same after a glance that takes no lock, for those who would mostly claim in vain.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn claim_due(&self, kinds: &'static [&'static str], lease_seconds: i64) -> Result<Option<Job>> {
+        let is_due = self.read(move |conn| {
+            for kind in kinds {
+                if jobs::is_due(conn, kind)? {
+                    return Ok(true);
+                }
+            }
+            Ok::<_, Error>(false)
+        });
+        if is_due.await? { self.claim_job(kinds, lease_seconds).await } else { Ok(None) }
     }
 
     /// Finishes a job.

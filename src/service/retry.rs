@@ -57,9 +57,9 @@ impl App {
         let count = self
             .write(move |tx| {
                 let failed = mails::failed(tx, app.now(), MOST)?;
-                for id in &failed {
+                for (id, template) in &failed {
                     mails::requeue(tx, *id)?;
-                    outbox::enqueue_sending(tx, *id)?;
+                    outbox::enqueue_sending(tx, *id, template)?;
                 }
                 app.note_retry(tx, &actor, "mail.retry", ("mail", "all".into()), json!({ "count": failed.len() }))?;
                 Ok(failed.len())
@@ -79,7 +79,7 @@ impl App {
             .write(move |tx| {
                 let job = backlog::find(tx, id)?.ok_or(Error::NotFound("job"))?;
                 // The mail of a job that was given up was given up with it.
-                if let Some(mail) = mail_of(&job)
+                if let Some(mail) = outbox::mail_of(&job)
                     && job.dead_at.is_some()
                 {
                     let mail = mails::find(tx, mail)?.ok_or_else(|| Error::Conflict("the mail of this job is gone".into()))?;
@@ -142,16 +142,11 @@ impl App {
             return conflict("the mail has lost its point: send a new invitation, or let the person ask for a new code");
         }
         mails::requeue(tx, mail.id)?;
-        outbox::enqueue_sending(tx, mail.id)
+        outbox::enqueue_sending(tx, mail.id, &mail.template)
     }
 
     fn note_retry(&self, tx: &mut Tx<'_>, actor: &Actor, action: &'static str, on: (&'static str, String), detail: Value) -> Result<()> {
         let (subject_kind, subject) = on;
         Ok(audit::record(tx, &Entry { at: self.now(), actor, action, subject_kind, subject, detail })?)
     }
-}
-
-/// The mail that a job sends.
-fn mail_of(job: &Job) -> Option<MailId> {
-    job.key.strip_prefix(outbox::JOB)?.strip_prefix(':')?.parse().ok()
 }

@@ -13,7 +13,7 @@ use super::{
     schema::{commands, devices, jobs, mails, policies, users},
     tallies,
 };
-use crate::domain::{command::Purpose, compliance::Status, device::EnrollmentState, id::DeviceId, time::Timestamp};
+use crate::domain::{command::Purpose, compliance::Status, device::EnrollmentState, id::DeviceId, mail::MAIL_JOBS, time::Timestamp};
 
 /// What is out of order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn count(conn: &mut Conn, certificates_until: Timestamp) -> Result<Attention
     let of = |wanted: Status| sum(&|state, status| state == EnrollmentState::Enrolled && status == wanted);
     let failed = mails::table.filter(mails::state.eq(MailState::Failed)).count().get_result(conn)?;
     let waiting = mails::table.filter(mails::state.eq(MailState::Queued).and(mails::last_error.is_not_null())).count().get_result(conn)?;
-    let dead = jobs::table.filter(jobs::dead_at.is_not_null().and(jobs::kind.ne("mail"))).count().get_result(conn)?;
+    let dead = jobs::table.filter(jobs::dead_at.is_not_null().and(jobs::kind.ne_all(MAIL_JOBS))).count().get_result(conn)?;
     // The very words of the partial index: with a bound value in their place the whole queue would be read.
     let approval = commands::table.filter(sql::<Bool>("commands.state = 'awaiting_approval'")).count().get_result(conn)?;
     Ok(Attention {

@@ -130,13 +130,13 @@ pub fn list(conn: &mut Conn, filter: &Filter, page: PageRequest<MailId>) -> Resu
 ///
 /// # Errors
 /// Those of the database.
-pub fn failed(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<MailId>, Error> {
+pub fn failed(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<(MailId, String)>, Error> {
     Ok(mails::table
         .filter(mails::state.eq(MailState::Failed).and(mails::sealed_message.is_not_null()))
         .filter(mails::expires_at.is_null().or(mails::expires_at.gt(now)))
         .order(mails::id.asc())
         .limit(limit)
-        .select(mails::id)
+        .select((mails::id, mails::template))
         .load(conn)?)
 }
 

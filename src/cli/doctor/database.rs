@@ -2,7 +2,7 @@
 
 use super::{Finding, Site};
 use crate::{
-    jobs::KINDS,
+    jobs::kinds,
     store::{self, Conn, finders, health, jobs::database_now, migrate, refill, tallies},
 };
 
@@ -80,7 +80,7 @@ pub(super) fn clock(site: &mut Site<'_>) -> Finding {
 
 /// Whether what was promised is being done.
 pub(super) fn jobs(site: &mut Site<'_>) -> Finding {
-    let queue = match site.database().map(|conn| health::queue(conn, KINDS)) {
+    let queue = match site.database().map(|conn| health::queue(conn, &kinds())) {
         Ok(Ok(queue)) => queue,
         Ok(Err(_)) => return Finding::unknown("the database cannot be asked"),
         Err(finding) => return finding,

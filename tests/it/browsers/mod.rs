@@ -13,6 +13,7 @@ mod simulate;
 
 use std::time::Duration;
 
+use enlist::service::queue::Lane;
 use enlist::simulator::{
     browser::{Surfer, Visited},
     mailbox::Mailbox,
@@ -38,7 +39,7 @@ pub fn surfer(app: &TestApp, agent: &str, address: &str) -> Surfer {
 pub async fn meanwhile<T>(app: &TestApp, deed: impl Future<Output = T>) -> T {
     let server = async {
         loop {
-            app.app.job_enqueued().await;
+            app.app.job_enqueued(Lane::Others).await;
             app.work().await;
         }
     };

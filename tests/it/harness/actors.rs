@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use enlist::service::queue::Lane;
 use enlist::simulator::{
     Phone, PhoneOptions,
     iphone::{Command, Door, Signature, anchors},
@@ -233,7 +234,7 @@ impl<'a> Visitor<'a> {
     pub async fn try_profile(&self) -> Result<Visit, String> {
         let server = async {
             loop {
-                self.app.app.job_enqueued().await;
+                self.app.app.job_enqueued(Lane::Others).await;
                 self.app.work().await;
             }
         };

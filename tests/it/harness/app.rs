@@ -21,7 +21,7 @@ use enlist::{
         user::Role,
     },
     jobs,
-    service::{App, outbox},
+    service::{App, outbox, queue::Lane},
     store::{self, DatabaseUrl, audit, authorities::Authority, jobs::Job, schema},
 };
 
@@ -203,7 +203,7 @@ impl TestApp {
     pub async fn work_during<T>(&self, what: impl Future<Output = T>) -> T {
         let server = async {
             loop {
-                self.app.job_enqueued().await;
+                self.app.job_enqueued(Lane::Others).await;
                 self.work().await;
             }
         };
@@ -263,7 +263,7 @@ impl Drop for TestApp {
         let left: Vec<Job> = all_jobs(&url)
             .into_iter()
             .filter(|job| !notices.contains(&job.key))
-            .filter(|job| jobs::KINDS.contains(&job.kind.as_str()) && !COMES_LATER.contains(&job.key.as_str()))
+            .filter(|job| jobs::kinds().contains(&job.kind.as_str()) && !COMES_LATER.contains(&job.key.as_str()))
             .collect();
         assert!(left.is_empty(), "jobs were left undone: {left:?}");
         let found = store::write_once::<_, store::Error>(&url, |tx| audit::verify(tx)).unwrap();

@@ -135,7 +135,7 @@ impl MailServer {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Does something out of the ordinary (`greylist`, `hang`, `full`) until it is told to stop.
+    /// Does something out of the ordinary (`greylist`, `hang`, `pause`, `full`) until it is told to stop.
     pub fn set(&self, what: &str, is_on: bool) {
         let path = self.folder.path().join(what);
         if is_on {
@@ -253,10 +253,14 @@ rcpt:
           condition = ${{if exists{{{folder}/full}}}}
   deny    message = 5.1.1 there is no such mailbox
           local_parts = nobody
+  warn    local_parts = slow
+          delay = 30s
   accept
 data:
   warn    condition = ${{if exists{{{folder}/hang}}}}
           delay = 30s
+  warn    condition = ${{if exists{{{folder}/pause}}}}
+          delay = 8s
   accept
 
 begin routers

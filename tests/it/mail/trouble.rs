@@ -2,12 +2,19 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use enlist::{
+    jobs,
+    mail::{DeliveryError, Mailer, Outgoing, smtp::Smtp},
+    service::queue::Lane,
+};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{ADA, newest, started, started_with};
 use crate::harness::{
     actors::{Admin, id},
     app::TestApp,
+    clerk::Clerk,
     database::Database,
     every_backend,
     mailserver::{Encryption, MailServer},
@@ -17,7 +24,8 @@ every_backend!(
     a_refusal_ends_the_tries_and_is_kept_in_the_servers_words,
     a_greylisted_mail_is_tried_again_until_it_is_taken,
     mails_leave_when_a_server_that_was_down_is_back,
-    a_code_that_lost_its_point_is_not_sent
+    a_code_that_lost_its_point_is_not_sent,
+    a_code_does_not_wait_for_another_mail
 );
 
 async fn test_mail(admin: &Admin) -> String {
@@ -136,6 +144,55 @@ async fn a_code_that_lost_its_point_is_not_sent(db: Database) {
     assert_eq!(expired["state"], "expired");
     assert!(server.mailbox().is_empty() && server.connections() == 0);
     assert_eq!(admin.post(&format!("/mails/{mail}/retry"), &json!({})).await.status, 409);
+}
+
+async fn a_code_does_not_wait_for_another_mail(db: Database) {
+    let server = MailServer::start(Encryption::StartTls);
+    let app = started(db, &server).await;
+    let admin = app.admin();
+    admin.create_user(ADA).await;
+    // For half a minute the server says nothing to this one.
+    let slow = id(&admin.post("/settings/test-mail", &json!({ "recipient": "slow@example.com" })).await.expect(202));
+    let (stop, stopped) = watch::channel(false);
+    let runners = Lane::ALL.map(|lane| tokio::spawn(jobs::run(app.app.clone(), lane, stopped.clone())));
+    let began = std::time::Instant::now();
+    while server.connections() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "nothing was sent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let clerk = Clerk::stranger(&app);
+    clerk.open("/browser").await;
+    let asked = clerk.request(reqwest::Method::POST, "/browser").header("sec-fetch-site", "same-origin").form(&[("email", ADA)]);
+    clerk.send(asked).await.expect(303);
+    let arrived = server.wait_for(1).await;
+    assert_eq!(arrived[0].header("envelope-to"), ADA);
+    let waiting = shown(&admin, &slow).await;
+    assert_eq!((&waiting["state"], &waiting["attempts"]), (&json!("queued"), &json!(0)), "it is still being sent");
+    stop.send_replace(true);
+    for runner in runners {
+        runner.abort();
+        drop(runner.await);
+    }
+    app.database.tamper("DELETE FROM jobs; DELETE FROM mails");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_mail_has_time_by_its_size_and_a_short_one_has_not() {
+    let server = MailServer::start(Encryption::StartTls);
+    // The server takes eight seconds over each.
+    server.set("pause", true);
+    let route = server.route();
+    let roots = std::fs::read(route.roots.unwrap()).unwrap();
+    let smtp = Smtp::new(&route.url, Some(&roots), Duration::from_secs(5)).unwrap();
+    let mail = |lines: usize| Outgoing {
+        sender: "it@example.com".into(),
+        recipient: ADA.into(),
+        message_id: "1@example.com".into(),
+        bytes: format!("Subject: Long\r\n\r\n{}", format!("{}\r\n", "x".repeat(62)).repeat(lines)).into_bytes(),
+    };
+    let late = smtp.deliver(&mail(1)).await;
+    assert!(matches!(&late, Err(DeliveryError::Temporary(why)) if why.contains("did not answer within 5s")), "{late:?}");
+    smtp.deliver(&mail(16 * 1024)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use super::{
 use enlist::{
     domain::{device::Ownership, rights::AccessRights, time::Timestamp, user::UserState},
     http::portal::limit::Limiter,
-    service::users::UserChange,
+    service::{queue::Lane, users::UserChange},
     simulator::{
         mailbox::Mailbox,
         portal::Owner,
@@ -143,7 +143,7 @@ async fn the_simulated_person_finds_the_way_over_the_network() {
         method: None,
     };
     let sends = async {
-        stage.app.job_enqueued().await;
+        stage.app.job_enqueued(Lane::Others).await;
         stage.mails().await;
         std::future::pending::<()>().await;
     };

@@ -53,9 +53,10 @@ async fn a_mail_that_was_given_up_forgets_its_text_with_its_point(db: Database) 
         write(&store, move |tx| mails::insert(tx, &made)).await;
         write(&store, move |tx| mails::finish(tx, id, MailState::Failed, None, NOW)).await;
     }
-    assert_eq!(read(&store, |c| mails::failed(c, NOW, 10)).await, ids);
+    let failed = async |now| read(&store, move |c| mails::failed(c, now, 10)).await.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(failed(NOW).await, ids);
     assert_eq!(write(&store, |tx| mails::forget_expired(tx, NOW.plus_seconds(599))).await, 0);
-    assert_eq!(read(&store, |c| mails::failed(c, NOW.plus_seconds(600), 10)).await, [ids[1]], "it has lost its point already");
+    assert_eq!(failed(NOW.plus_seconds(600)).await, [ids[1]], "it has lost its point already");
     assert_eq!(write(&store, |tx| mails::forget_expired(tx, NOW.plus_seconds(600))).await, 1);
     for (id, text) in ids.into_iter().zip([None, Some(vec![1, 2, 3])]) {
         assert_eq!(read(&store, move |c| mails::find(c, id)).await.unwrap().sealed_message, text);
