@@ -91,7 +91,12 @@ pub fn normalize_address(text: &str) -> Result<String, AddressError> {
     let (local, domain) = address.rsplit_once('@').ok_or(AddressError::Shape)?;
     // What RFC 5321 allows without quotation marks; a mail server takes nothing else (sections 4.1.2 and 4.5.3.1).
     let is_dotted = |text: &str| !text.is_empty() && text.split('.').all(|part| !part.is_empty());
-    let is_label = |label: &str| label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-');
+    // A label of a host (RFC 1123, section 2.1), in whatever script.
+    let is_end = |end: Option<char>| end.is_some_and(char::is_alphanumeric);
+    let is_label = |label: &str| {
+        let is_made_of_these = label.chars().all(|c| c.is_alphanumeric() || c == '-');
+        label.len() <= 63 && is_made_of_these && is_end(label.chars().next()) && is_end(label.chars().next_back())
+    };
     let is_shaped = is_dotted(local)
         && local.len() <= 64
         && !local.contains(['@', ':', '[', ']'])
@@ -122,6 +127,9 @@ mod tests {
     #[test]
     fn addresses_are_kept_in_one_form() {
         assert_eq!(normalize_address("  Ada@Example.COM ").unwrap(), "ada@example.com");
+        for good in ["ada@xn--exmple-cua.com", "ada@exämple.com", "ada@localhost", "ada@7.example", "ada_b@ex--ample.com"] {
+            assert_eq!(normalize_address(good).as_deref(), Ok(good));
+        }
         for bad in [
             "",
             "ada",
@@ -134,6 +142,11 @@ mod tests {
             ".ada@example.com",
             "ada.@example.com",
             "ada@-example.com",
+            "ada@example-.com",
+            "ada@_x.example.com",
+            "ada@x_.example.com",
+            "ada@exa_mple.com",
+            "ada@exa/mple.com",
             "ada:b@example.com",
             "<ada@example.com>",
             "a\r\nBcc:x@y",

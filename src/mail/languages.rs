@@ -80,30 +80,36 @@ impl Languages {
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
             let code = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-            if !path.is_dir() {
-                continue;
+            match std::fs::metadata(&path) {
+                Ok(about) if about.is_dir() => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    self.problems.push(format!("{}: {error}", path.display()));
+                    continue;
+                }
             }
             if !is_language(&code) {
                 self.problems
                     .push(format!("{}: the name of the folder is not the code of a language, such as fr or pt-br", path.display()));
                 continue;
             }
-            for file in std::fs::read_dir(&path)? {
-                self.read_file(&code, &file?.path())?;
+            // What cannot be read is a problem of that language, and none of the others.
+            if let Err(error) = self.read_language(&code, &path) {
+                self.problems.push(format!("{}: {error}", path.display()));
             }
         }
         Ok(())
     }
 
-    fn read_file(&mut self, code: &str, path: &Path) -> io::Result<()> {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if std::fs::metadata(path)?.len() > LONGEST_FILE {
-            self.problems.push(format!("{code}/{name}: is too long"));
-            return Ok(());
-        }
-        match std::fs::read_to_string(path) {
-            Ok(text) => self.take(code, name, &text),
-            Err(error) => self.problems.push(format!("{code}/{name}: {error}")),
+    fn read_language(&mut self, code: &str, folder: &Path) -> io::Result<()> {
+        for file in std::fs::read_dir(folder)? {
+            let path = file?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            match read_text(&path) {
+                Ok(Some(text)) => self.take(code, name, &text),
+                Ok(None) => self.problems.push(format!("{code}/{name}: is too long")),
+                Err(error) => self.problems.push(format!("{code}/{name}: {error}")),
+            }
         }
         Ok(())
     }
@@ -165,6 +171,14 @@ impl Languages {
         }
         template
     }
+}
+
+/// What a file says; nothing where it is too long.
+fn read_text(path: &Path) -> io::Result<Option<String>> {
+    if std::fs::metadata(path)?.len() > LONGEST_FILE {
+        return Ok(None);
+    }
+    std::fs::read_to_string(path).map(Some)
 }
 
 /// Says in one language what a sentence says in another, where the sentence is of this form.
@@ -253,6 +267,9 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
+        for dangling in ["aa", "fr/aa.txt"] {
+            std::os::unix::fs::symlink("nowhere", folder.join(dangling)).unwrap();
+        }
         let languages = Languages::with_folder(&folder);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(languages.names().collect::<Vec<_>>(), [("de", "Deutsch"), ("en", "English"), ("fr", "Français")]);
@@ -262,12 +279,17 @@ mod tests {
         assert_eq!(subject("de", MailKind::Test), Some("Probe"));
         assert!(subject("de", MailKind::Code).unwrap().starts_with("Ihr Code für"));
         let problems = languages.problems().join("\n");
-        for part in
-            ["fr/test.txt: the body names {{nom}}", "fr/notes.md: is the file of no mail", "de/code.txt: must begin", "French: the name"]
-        {
+        for part in [
+            "fr/test.txt: the body names {{nom}}",
+            "fr/notes.md: is the file of no mail",
+            "de/code.txt: must begin",
+            "French: the name",
+            "/aa: No such file",
+            "fr/aa.txt: No such file",
+        ] {
             assert!(problems.contains(part), "{part}: {problems}");
         }
-        assert_eq!(languages.problems().len(), 4, "{problems}");
+        assert_eq!(languages.problems().len(), 6, "{problems}");
         assert_eq!(Languages::with_folder(&folder).problems().len(), 0, "no folder is no problem");
     }
 }

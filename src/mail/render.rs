@@ -12,10 +12,12 @@ use super::{
 };
 use crate::domain::mail::{LONGEST_BODY, LONGEST_SUBJECT, MailKind, MailText};
 
-/// Blocks within blocks, at most: each could be repeated within the one around it.
+/// Blocks within blocks, at most.
 const DEEPEST: usize = 3;
 /// The blocks that a text can have.
-const BLOCKS: [&str; 3] = ["if", "unless", "each"];
+const BLOCKS: [&str; 3] = ["if", "unless", EACH];
+/// The block that is repeated.
+const EACH: &str = "each";
 
 /// What somebody reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +102,16 @@ fn check_part(field: &'static str, text: &str, longest: usize) -> Result<(), Wro
         return Err(wrong(field, "has too many places in braces"));
     }
     let parsed = Parsed::compile(text).map_err(|error| wrong(field, format!("cannot be read: {}", error.reason())))?;
-    check_elements(&parsed, 0).map_err(|why| wrong(field, why))
+    check_elements(&parsed, &[]).map_err(|why| wrong(field, why))
 }
 
-fn check_elements(parsed: &Parsed, depth: usize) -> Result<(), String> {
+/// * `around`: the blocks around them, from outside to inside.
+fn check_elements(parsed: &Parsed, around: &[&str]) -> Result<(), String> {
     for element in &parsed.elements {
         match element {
             TemplateElement::RawString(_) | TemplateElement::Comment(_) => {}
             TemplateElement::Expression(place) | TemplateElement::HtmlExpression(place) => check_place(place)?,
-            TemplateElement::HelperBlock(block) => check_block(block, depth)?,
+            TemplateElement::HelperBlock(block) => check_block(block, around)?,
             _ => return Err(only()),
         }
     }
@@ -120,17 +123,22 @@ fn check_place(place: &HelperTemplate) -> Result<(), String> {
     if is_plain { Ok(()) } else { Err(only()) }
 }
 
-fn check_block(block: &HelperTemplate, depth: usize) -> Result<(), String> {
-    if !block.name.as_name().is_some_and(|name| BLOCKS.contains(&name)) || block.params.len() != 1 || !block.hash.is_empty() {
+fn check_block(block: &HelperTemplate, around: &[&str]) -> Result<(), String> {
+    let Some(name) = block.name.as_name().filter(|name| BLOCKS.contains(name)) else { return Err(only()) };
+    if block.params.len() != 1 || !block.hash.is_empty() {
         return Err(only());
     }
     if block.params.first().and_then(|param| param.as_name()).is_none() {
         return Err(only());
     }
-    if depth >= DEEPEST {
+    // What is repeated for each of many within each of many makes a mail of any length out of a short text.
+    if name == EACH && around.contains(&EACH) {
+        return Err("has {{#each}} within {{#each}}".into());
+    }
+    if around.len() >= DEEPEST {
         return Err(format!("has more than {DEEPEST} blocks within each other"));
     }
-    block.template.iter().chain(&block.inverse).try_for_each(|inner| check_elements(inner, depth + 1))
+    block.template.iter().chain(&block.inverse).try_for_each(|inner| check_elements(inner, &[around, &[name]].concat()))
 }
 
 fn only() -> String {
@@ -180,6 +188,13 @@ mod tests {
         }
         assert_eq!(tried(MailKind::Compliance, "Hello", "{{#each reasons}}{{../device}}: {{text}}{{/each}} {{link}}"), Ok(()));
         assert_eq!(tried(MailKind::Code, "Code", "{{! remember }}{{~spaced~}}"), Ok(()));
+        let twice = "{{link}} {{#each lines}}{{#if why}}{{#each ../lines}}{{name}}{{/each}}{{/if}}{{/each}}";
+        assert_eq!(tried(MailKind::Report, "Hello", twice), Err("body has {{#each}} within {{#each}}".into()));
+        let after = "{{link}} {{#each lines}}{{name}}{{else}}none{{/each}} {{#each numbers}}{{word}}{{/each}}";
+        assert_eq!(tried(MailKind::Report, "Hello", after), Ok(()));
+        // A report may have nothing in it.
+        let why = tried(MailKind::Report, "Hello", "{{link}} {{#each lines}}{{else}}{{nothing}}{{/each}}").unwrap_err();
+        assert!(why.contains("names {{nothing}}"), "{why}");
     }
 
     #[test]

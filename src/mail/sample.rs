@@ -162,16 +162,18 @@ pub fn samples(kind: MailKind, organization: &str, public_url: &str) -> Vec<Temp
             minutes: 20,
             link: format!("{public_url}/console/hold"),
         }],
-        MailKind::Report => [false, true]
-            .map(|has_more| Template::Report {
+        MailKind::Report => [(2, false), (2, true), (0, false)]
+            .map(|(shown, has_more)| Template::Report {
                 organization: organization(),
                 report: "Phones of the field".into(),
                 counted: date(),
-                devices: 42,
-                numbers: vec![Number { word: "noncompliant".into(), count: 42 }],
+                devices: if shown == 0 { 0 } else { 42 },
+                numbers: if shown == 0 { Vec::new() } else { vec![Number { word: "noncompliant".into(), count: 42 }] },
                 lines: [String::new(), "No passcode is set on the device.".into()]
                     .map(|why| Line { name: device(), email: "ada@example.com".into(), status: "noncompliant".into(), why })
-                    .into(),
+                    .into_iter()
+                    .take(shown)
+                    .collect(),
                 has_more,
                 link: format!("{public_url}/console/report"),
             })

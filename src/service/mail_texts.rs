@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{App, Error, Result, settings::Settings};
+use super::{App, Error, Result, outbox::COMPOSING, settings::Settings};
 use crate::{
     domain::{
         audit::Actor,
@@ -65,7 +65,12 @@ pub(super) fn written(conn: &mut Conn, app: &App, template: &Template, language:
             }
         }
         if let Some(text) = app.languages.text(code, kind) {
-            return render(text, &template, code).map_err(|error| Error::internal("writing a mail", error));
+            match render(text, &template, code) {
+                Ok(mail) => return Ok(mail),
+                Err(error) if code == ENGLISH => return Err(Error::internal(COMPOSING, error)),
+                // It was tried when it was read, with examples; the person gets the English one rather than none.
+                Err(error) => tracing::error!(mail = %kind, language = code, error = %error, "the text of a language cannot be used"),
+            }
         }
     }
     Err(Error::Conflict(format!("there is no text for the mail '{kind}'")))

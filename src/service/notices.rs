@@ -57,6 +57,10 @@ impl App {
         let organization = settings::read(tx, &self.default_sender)?.organization;
         let template = template(&user, organization, now.calendar().date().to_string());
         let mail = outbox::NewMail { user: Some(user.id), recipient: user.email, template, expires_at: Some(now.plus_days(GOOD_DAYS)) };
-        outbox::enqueue(tx, self, mail).map(drop)
+        if let Err(why) = outbox::try_enqueue(tx, self, mail)? {
+            // What has happened to the device has happened, whether or not its owner can be told.
+            tracing::error!(device = %device.id, why, "a person could not be told what happened to their device");
+        }
+        Ok(())
     }
 }

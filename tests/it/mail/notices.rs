@@ -8,7 +8,11 @@ use crate::{
     harness::{actors::IPhone, app::TestApp, database::Database, every_backend},
 };
 
-every_backend!(an_enrollment_is_told_to_the_owner_and_a_wipe_once_it_was_carried_out, a_browser_is_enrolled_without_another_mail);
+every_backend!(
+    an_enrollment_is_told_to_the_owner_and_a_wipe_once_it_was_carried_out,
+    a_browser_is_enrolled_without_another_mail,
+    a_wipe_counts_also_where_nobody_can_be_told
+);
 
 fn subjects(app: &TestApp) -> Vec<String> {
     mails_to(app, ADA).iter().map(|mail| mail.text.lines().nth(2).unwrap_or_default().to_owned()).collect()
@@ -42,6 +46,23 @@ async fn an_enrollment_is_told_to_the_owner_and_a_wipe_once_it_was_carried_out(d
     let listed = admin.get("/mails?limit=200").await.expect(200);
     let kinds: Vec<&str> = listed["items"].as_array().unwrap().iter().filter_map(|mail| mail["template"].as_str()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "wiped").count(), 2, "{kinds:?}");
+}
+
+async fn a_wipe_counts_also_where_nobody_can_be_told(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user(ADA).await;
+    let mut phone = IPhone::enroll(&app, &ada, "company", 0).await;
+    phone.obey_all().await;
+    app.work().await;
+    // An address as earlier versions took it, to which no mail can be written.
+    app.database.tamper(&format!("UPDATE users SET email = 'ada@_x.example.com' WHERE email = '{ADA}'"));
+    admin.wipe(&phone.seen_by(&admin).await, "full").await.expect(202);
+    phone.obey_all().await;
+    app.work().await;
+    assert_eq!(phone.seen_by(&admin).await["enrollment"], "wiped");
+    let listed = admin.get("/mails?limit=200").await.expect(200);
+    assert!(listed["items"].as_array().unwrap().iter().all(|mail| mail["template"] != "wiped"), "{listed}");
 }
 
 async fn a_browser_is_enrolled_without_another_mail(db: Database) {
