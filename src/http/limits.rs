@@ -20,6 +20,8 @@ pub const BODIES: &[(&str, usize)] = &[
     // The list itself, and what a form puts around it.
     ("/console/users/import", 2 * 1024 * 1024 + 64 * 1024),
     ("/console/android/launcher/upload", LONGEST + 64 * 1024),
+    // As many addresses as an announcement may go to.
+    ("/console/announcement", 1024 * 1024),
     ("/console/links/files", file::LONGEST + 64 * 1024),
     ("/console/", 64 * 1024),
     ("", 16 * 1024),

@@ -15,7 +15,7 @@ use crate::{
     mail::template::Template,
     store::{
         Conn, Tx, groups,
-        imports::{ImportKind, Line, Outcome},
+        imports::{self, ImportKind, Line, Outcome},
         users,
     },
 };
@@ -50,7 +50,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Invalid`] where an address is nobody's, [`Error::NotFound`] where there is no such group, [`Error::Conflict`] where
-    /// there is nobody to write to.
+    /// there is nobody to write to, or another announcement is still being written.
     pub async fn announce_browsers(self: &Arc<Self>, actor: Actor, audience: Audience) -> Result<ImportId> {
         let (app, id) = (Arc::clone(self), ImportId::new());
         self.write(move |tx| {
@@ -64,7 +64,12 @@ impl App {
                 Ok::<_, Error>(line)
             };
             let lines = found.into_iter().zip(1_i64..).map(line).collect::<Result<Vec<_>>>()?;
-            app.begin_import(tx, &actor, (id, ImportKind::Announcements), false, &lines)
+            app.begin_import(tx, &actor, (id, ImportKind::Announcements), false, &lines)?;
+            // Looked for only now that the audit log is locked: of two at the same moment, the second one sees the first.
+            if imports::is_another_running(tx, ImportKind::Announcements, id)? {
+                return Err(Error::Conflict("another announcement is still being written: wait until it has ended".into()));
+            }
+            Ok(())
         })
         .await?;
         self.jobs_waiting.notify_one();
@@ -88,8 +93,10 @@ impl App {
         };
         let expires_at = Some(self.now().plus_days(GOOD_DAYS));
         let mail = outbox::NewMail { user: Some(user.id), recipient: user.email, template, expires_at };
-        line.mail_id = Some(outbox::enqueue(tx, self, mail)?);
-        line.outcome = Outcome::Invited;
+        match outbox::try_enqueue(tx, self, mail)? {
+            Ok(mail) => (line.outcome, line.mail_id) = (Outcome::Invited, Some(mail)),
+            Err(why) => (line.outcome, line.why) = (Outcome::Failed, Some(format!("the mail could not be written: {why}"))),
+        }
         Ok(())
     }
 }

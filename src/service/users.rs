@@ -117,9 +117,6 @@ impl App {
     pub async fn change_user(self: &Arc<Self>, actor: Actor, role: Role, id: UserId, change: UserChange) -> Result<User> {
         let email = change.email.as_deref().map(normalize_address).transpose().map_err(|why| Error::invalid("email", why))?;
         let name = change.name.as_deref().map(checked_name).transpose()?;
-        if let Some(Some(language)) = &change.language {
-            self.check_language("language", language)?;
-        }
         let password_hash = match change.password.clone() {
             Some(password) => Some(hash_password(password).await?),
             None => None,
@@ -128,6 +125,10 @@ impl App {
         self.write(move |tx| {
             users::lock_role(tx, Role::Administrator)?;
             let before = users::find_for_update(tx, id)?.ok_or(Error::NotFound("user"))?;
+            // One that has vanished from the server may stay as it is.
+            if let Some(Some(language)) = change.language.as_ref().filter(|language| **language != before.language) {
+                app.check_language("language", language)?;
+            }
             // Whoever can change an administrator's address, password or state can become one.
             if before.role.is_some() || change.role.is_some() || change.password.is_some() {
                 may_manage_roles(role)?;

@@ -174,6 +174,15 @@ pub fn newest(conn: &mut Conn, limit: i64) -> Result<Vec<Import>, Error> {
     Ok(imports::table.order(imports::id.desc()).limit(limit).select(Import::as_select()).load(conn)?)
 }
 
+/// Whether another import of this kind is being worked through.
+///
+/// # Errors
+/// Those of the database.
+pub fn is_another_running(conn: &mut Conn, kind: ImportKind, id: ImportId) -> Result<bool, Error> {
+    let others = imports::table.filter(imports::kind.eq(kind).and(imports::state.eq(ImportState::Running)).and(imports::id.ne(id)));
+    Ok(diesel::select(diesel::dsl::exists(others)).get_result(conn)?)
+}
+
 /// The next lines that wait.
 ///
 /// # Errors

@@ -38,6 +38,7 @@ mod group;
 mod groups;
 mod hold;
 mod import;
+mod languages;
 mod launcher;
 mod link_report;
 mod links;
@@ -186,7 +187,7 @@ pub const ADDRESSES: &[Address] = &[
     look("/console/mails", Read, |at| seen(at, mail_texts::get_texts)),
     both("/console/mails/{mail}/{language}", Read, ManageSettings, |at| sent(seen(at, mail_texts::get_text), mail_texts::post_text)),
     send("/console/mails/{mail}/{language}/reset", ManageSettings, |at| sent(at, mail_texts::post_reset)),
-    look("/console/announcement", ManageUsers, |at| seen(at, announcement::get_announcement)),
+    both("/console/announcement", ManageUsers, ManageUsers, |at| sent(seen(at, announcement::get_announcement), announcement::post_count)),
     send("/console/announcement/send", ManageUsers, |at| sent(at, announcement::post_announcement)),
     both("/console/mail", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_mail), mail::post_mail)),
     both("/console/mail/keys", ManageSettings, ManageSettings, |at| sent(seen(at, mail::get_keys), mail::post_keys)),

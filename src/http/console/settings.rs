@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, http::StatusCode, web};
 use serde::{Deserialize, Serialize};
 
-use super::{field::Field, frame::Frame, see, show};
+use super::{field::Field, frame::Frame, languages, see, show};
 use crate::{
     domain::backend::Backend,
     http::{
@@ -185,11 +185,12 @@ fn name_of(field: &str) -> &str {
 async fn render(admin: &Admin, frame: &Frame, status: StatusCode, form: SettingsForm) -> Result<HttpResponse, Problem> {
     let android_company = ticks("android_company", &ANDROID_COMPANY, &form.android_company);
     let wants_launcher = android_company.iter().any(|tick| tick.is_on && tick.word == Backend::Headwind.as_str());
+    let kept = admin.app.settings().await?.mail_language;
     let view = SettingsView {
         is_sender_made_up: admin.app.is_default_sender(form.mail_sender.trim()),
         is_mail_kept_as_files: admin.app.is_mail_kept_as_files(),
         public_url: admin.app.public_url().to_owned(),
-        languages: Field::choice("mail_language", "Language of mails", &form.mail_language, admin.app.languages().names())
+        languages: Field::choice("mail_language", "Language of mails", &form.mail_language, languages::choices(&admin.app, &kept))
             .hint("For everybody who has no language of their own. Pages are in English."),
         android_personal: ticks("android_personal", &ANDROID_PERSONAL, &form.android_personal),
         lacks_launcher: wants_launcher && !admin.app.has_launcher().await?,

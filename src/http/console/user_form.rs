@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     field::Field,
     frame::Frame,
-    see,
+    languages, see,
     user::{back, ownership_field},
 };
 use crate::{
@@ -136,7 +136,7 @@ async fn show_new(admin: &Admin, typed: NewUserForm, wrong: Option<Wrong>) -> Re
     let all = admin.app.read(groups::all).await.map_err(Error::from)?;
     let wrong = wrong.as_ref();
     let view = NewUserView {
-        fields: user_fields(admin, [&typed.email, &typed.name, &typed.language], wrong),
+        fields: user_fields(admin, [&typed.email, &typed.name, &typed.language], None, wrong),
         groups: all.into_iter().map(|(id, name)| Tick { is_on: typed.group.contains(&id), id, name }).collect(),
         may_group: admin.may(Permission::ManagePolicies),
         invite: vec![
@@ -153,8 +153,10 @@ fn filled(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-fn user_fields(admin: &Admin, [email, name, language]: [&str; 3], wrong: Option<&Wrong>) -> Vec<Field> {
-    let languages = [("", "As the organization")].into_iter().chain(admin.app.languages().names());
+/// * `kept`: the language that a user has.
+fn user_fields(admin: &Admin, [email, name, language]: [&str; 3], kept: Option<&str>, wrong: Option<&Wrong>) -> Vec<Field> {
+    let of_organization = (String::new(), "As the organization".to_owned());
+    let languages = std::iter::once(of_organization).chain(languages::choices(&admin.app, kept.unwrap_or_default()));
     vec![
         Field::email("email", "Mail address", email)
             .required()
@@ -221,7 +223,7 @@ pub async fn post_edit(form: Form<EditForm>, id: web::Path<UserId>) -> Result<Ht
 }
 
 fn show_edit(admin: &Admin, user: &User, typed: &EditForm, wrong: Option<&Wrong>) -> HttpResponse {
-    let mut fields = user_fields(admin, [&typed.email, &typed.name, &typed.language], wrong);
+    let mut fields = user_fields(admin, [&typed.email, &typed.name, &typed.language], user.language.as_deref(), wrong);
     fields.push(
         Field::choice("state", "State", &typed.state, [("active", "Active"), ("disabled", "Disabled")])
             .hint("Nothing of a disabled user comes in: their devices are blocked at once, and come back when the user is active again.")

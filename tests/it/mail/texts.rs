@@ -18,6 +18,8 @@ every_backend!(
     a_text_that_no_mail_can_be_made_from_is_refused,
     mails_come_in_the_language_of_the_person_or_of_the_organization,
     a_language_comes_as_files_and_english_stands_in,
+    english_stands_in_for_a_file_that_cannot_be_used_for_somebody,
+    a_language_that_vanished_stays_as_it_was_kept,
     the_console_shows_previews_and_saves,
     who_may_not_change_settings_reads_only,
 );
@@ -135,6 +137,42 @@ async fn a_language_comes_as_files_and_english_stands_in(db: Database) {
     admin.put("/mail-texts/test/en", &english).await.expect(200);
     assert_eq!(admin.get("/mail-texts/test/fr").await.expect(200)["body"], "Written anew.\n");
     app.work().await;
+}
+
+async fn english_stands_in_for_a_file_that_cannot_be_used_for_somebody(db: Database) {
+    let files = &[("mails/fr/invitation.txt", "Subject: Essai\n\nBonjour {{#unless name}}{{nom}}{{/unless}} {{link}}\n")];
+    let app = TestApp::start_with(db, Setup { files, ..Setup::default() }).await;
+    let admin = app.admin();
+    let ada = admin.create_user(ADA).await;
+    speaks(&admin, &ada, json!("fr")).await;
+    assert!(invited(&app, &ada).await.starts_with("Bonjour "));
+    // No example has no name.
+    app.database.tamper("UPDATE users SET name = '' WHERE language = 'fr'");
+    assert!(invited(&app, &ada).await.contains("asks you to enroll"));
+}
+
+async fn a_language_that_vanished_stays_as_it_was_kept(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user(ADA).await;
+    admin.patch("/settings", &json!({ "mail_language": "de" })).await.expect(200);
+    app.database.tamper("UPDATE settings SET value = replace(value, '\"mail_language\":\"de\"', '\"mail_language\":\"fr\"')");
+    app.database.tamper("UPDATE users SET language = 'fr'");
+    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    let page = clerk.open("/console/settings").await.expect(200).says("fr (not installed)");
+    clerk.submit(&page, "/console/settings", &[("refresh_hours", "9")]).await.expect(200).says("The settings were saved");
+    let settings = admin.get("/settings").await.expect(200);
+    assert_eq!((&settings["mail_language"], &settings["refresh_hours"]), (&json!("fr"), &json!(9)));
+    let path = format!("/console/users/{ada}/edit");
+    let page = clerk.open(&path).await.expect(200).says("fr (not installed)");
+    clerk.submit(&page, &path, &[("name", "Countess")]).await.expect(200).says("The user was changed");
+    let user = admin.get(&format!("/users/{ada}")).await.expect(200);
+    assert_eq!((&user["language"], &user["name"]), (&json!("fr"), &json!("Countess")));
+    // Nobody new gets it.
+    clerk.open("/console/users/new").await.expect(200).keeps_quiet_about("not installed");
+    clerk.submit(&page, &path, &[("language", "en")]).await.expect(200);
+    admin.patch(&format!("/users/{ada}"), &json!({ "language": "fr" })).await.expect(400);
+    assert!(invited(&app, &ada).await.starts_with("Hello "));
 }
 
 async fn the_console_shows_previews_and_saves(db: Database) {
