@@ -13,8 +13,11 @@ use crate::{
         time::Timestamp,
     },
     store::{
+        Conn,
         devices::{self, Device},
-        enrollments, timeline,
+        enrollments,
+        page::PageRequest,
+        timeline,
     },
 };
 
@@ -22,6 +25,12 @@ use crate::{
 const PURPOSE: &str = "pass to the page of a refused device";
 /// Seconds for which a pass is good.
 const PASS_SECONDS: i64 = 15 * 60;
+/// Seconds within which a device is asked once on behalf of its owner.
+const CHECK_SECONDS: i64 = 60;
+/// Events among which the last check is looked for. No device has as many within the time that counts.
+const LAST_EVENTS: i64 = 50;
+/// The event of a check.
+const CHECKED: &str = "checked_by_owner";
 
 /// A device whose owner came with a pass.
 #[derive(Debug, Clone)]
@@ -68,7 +77,8 @@ impl App {
         (self.now() < until).then(|| DeviceId::from_bytes(*device))
     }
 
-    /// Asks a device how it is, on behalf of its owner. Where it was asked already and has not answered, nothing more is done.
+    /// Asks a device how it is, on behalf of its owner. Where they had it asked within the last minute, or it has not answered
+    /// yet, nothing more is done: whoever presses the button again and again would wake the device each time.
     ///
     /// # Errors
     /// [`Error::NotFound`] where the device is not theirs, [`Error::Conflict`] where it is not enrolled.
@@ -79,8 +89,9 @@ impl App {
             if found.state != EnrollmentState::Enrolled {
                 return Err(Error::Conflict("the device is not enrolled, so it cannot be asked".into()));
             }
-            if app.refresh(tx, device)?.is_some() {
-                timeline::record(tx, device, app.now(), "checked_by_owner", "The owner asked for a new check.", "owner")?;
+            let now = app.now();
+            if !was_checked_since(tx, device, now.plus_seconds(-CHECK_SECONDS))? && app.refresh(tx, device)?.is_some() {
+                timeline::record(tx, device, now, CHECKED, "The owner asked for a new check.", "owner")?;
             }
             Ok(())
         })
@@ -88,4 +99,11 @@ impl App {
         self.jobs_waiting.notify_one();
         Ok(())
     }
+}
+
+/// Whether the owner has had a device asked after this time. What the server asks by itself does not count: somebody who has mended
+/// something just after that waits for nothing.
+fn was_checked_since(conn: &mut Conn, device: DeviceId, since: Timestamp) -> Result<bool> {
+    let last = timeline::list(conn, device, PageRequest { limit: LAST_EVENTS, after: None })?.items;
+    Ok(last.iter().any(|event| event.kind == CHECKED && event.at > since))
 }

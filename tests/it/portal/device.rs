@@ -8,6 +8,7 @@ use super::{
 };
 use enlist::{
     domain::{
+        command::CommandState,
         compliance::{Reason, Status},
         device::{EnrollmentState, Ownership, Platform},
         id::{DeviceId, UserId},
@@ -87,6 +88,23 @@ async fn a_person_sees_what_is_known_and_what_was_done_and_has_the_device_checke
         store::write_once(&stage.url, |tx| store::schema::commands::table.count().get_result::<i64>(&mut **tx).map_err(store::Error::from))
             .unwrap();
     assert_eq!(waiting, 3, "what compliance depends on is asked");
+    // It has answered, and its owner presses the button again and again: the device is woken once a minute.
+    for (seconds, expected) in [(0, 3), (59, 3), (1, 6)] {
+        stage.wait_seconds(seconds);
+        store::write_once(&stage.url, |tx| {
+            diesel::update(store::schema::commands::table)
+                .set(store::schema::commands::state.eq(CommandState::Acknowledged))
+                .execute(&mut **tx)
+                .map_err(store::Error::from)
+        })
+        .unwrap();
+        let asked = ada.post(&stage, &format!("/devices/{device}/check"), &[]).await;
+        assert_eq!(asked.header("location"), format!("/devices/{device}?done=asked"), "nobody is told the difference");
+        let asked_so_far = store::write_once(&stage.url, |tx| {
+            store::schema::commands::table.count().get_result::<i64>(&mut **tx).map_err(store::Error::from)
+        });
+        assert_eq!(asked_so_far.unwrap(), expected, "after {seconds} more seconds");
+    }
     // Of a stranger it is as if there were none.
     let mut eve = Person::with(IPHONE);
     eve.prove(&stage).await;
