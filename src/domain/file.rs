@@ -2,6 +2,8 @@
 
 /// Longest file, in bytes.
 pub const LONGEST: usize = 10 * 1024 * 1024;
+/// Most bytes of all files that are kept at once: they are in the database, and in each of its backups.
+pub const MOST_KEPT: i64 = 2 * 1024 * 1024 * 1024;
 /// Longest name, in characters.
 pub const LONGEST_NAME: usize = 120;
 /// Seconds within which the same file is sent to the same person once.

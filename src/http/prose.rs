@@ -30,7 +30,8 @@ pub fn size(bytes: i64) -> String {
         ..KIB if bytes == 1 => return "1 byte".into(),
         ..KIB => return format!("{bytes} bytes"),
         _ if bytes < KIB * KIB => (KIB, "KiB"),
-        _ => (KIB * KIB, "MiB"),
+        _ if bytes < KIB * KIB * KIB => (KIB * KIB, "MiB"),
+        _ => (KIB * KIB * KIB, "GiB"),
     };
     let tenths = bytes.saturating_mul(10) / unit;
     format!("{}.{} {name}", tenths / 10, tenths % 10)

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         audit::Actor,
-        file::{self, LONGEST, ONCE_SECONDS},
+        file::{self, LONGEST, MOST_KEPT, ONCE_SECONDS},
         id::{LinkEventId, LinkId, MailId, UserId},
         link::LinkEventKind,
         time::Timestamp,
@@ -59,11 +59,14 @@ pub enum Release {
     Before(Timestamp),
 }
 
+/// A message with its file, or why it is not sent any more.
+type WithFile = std::result::Result<Vec<u8>, &'static str>;
+
 impl App {
     /// Keeps a file, and makes the link that stands for it.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with the field that is not usable.
+    /// [`Error::Invalid`] with the field that is not usable, [`Error::Conflict`] where there is no room for the file.
     pub async fn protect_file(self: &Arc<Self>, actor: Actor, wanted: NewFile) -> Result<Link> {
         let (now, keys) = (self.now(), self.keys.clone());
         let name = file::name(&wanted.name).map_err(|why| Error::invalid("name", why))?;
@@ -76,6 +79,10 @@ impl App {
         let sealing = tokio::task::spawn_blocking(move || sealed(&keys, row.link_id, &wanted.content).map(|pieces| (row, pieces)));
         let (row, pieces) = sealing.await.map_err(|error| Error::internal("sealing a file", error))??;
         self.write(move |tx| {
+            // Of two at the same moment, both may be let in by the room for one: it is no border of a country.
+            if files::kept_bytes(tx)?.saturating_add(length) > MOST_KEPT {
+                return Err(Error::Conflict(no_room()));
+            }
             links::insert(tx, &link)?;
             files::insert(tx, &row, &pieces)?;
             let detail = json!({ "file": link.file_name, "bytes": length, "recipient": link.recipient });
@@ -134,21 +141,40 @@ impl App {
         Ok(Release::Sent)
     }
 
-    /// A message of the outbox with the file that it brings. It is put in only now, so that no copy of a file outlives its link;
-    /// nothing where the link has ended or was withdrawn since.
+    /// A message of the outbox with the file that it brings. It is put in only now, so that no copy of a file outlives its link.
+    /// Where it is not to be sent any more, it says why.
     ///
     /// # Errors
     /// Those of the database; the file cannot be opened.
-    pub(super) async fn with_file(&self, mail: MailId, message: Vec<u8>) -> Result<Option<Vec<u8>>> {
+    pub(super) async fn with_file(&self, mail: MailId, user: Option<UserId>, message: Vec<u8>) -> Result<WithFile> {
         let keys = self.keys.clone();
         self.read(move |conn| {
-            let Some(brought) = files::of_mail(conn, mail)? else { return Ok(Some(message)) };
-            let Some((kind, content)) = opened(&keys, &brought)? else { return Ok(None) };
+            let Some(brought) = files::of_mail(conn, mail)? else { return Ok(Ok(message)) };
+            let user = user.map(|user| users::find(conn, user)).transpose()?.flatten();
+            if user.is_none_or(|user| user.state != UserState::Active) {
+                return Ok(Err("the user was removed or disabled before the file could be sent"));
+            }
+            let Some((kind, content)) = opened(&keys, &brought)? else {
+                return Ok(Err("the file was withdrawn, or its time was over, before it could be sent"));
+            };
             let whole = attachment::attach(&message, &brought.name, kind, content);
-            whole.map(Some).map_err(|error| Error::internal("putting a file into a mail", error))
+            whole.map(Ok).map_err(|error| Error::internal("putting a file into a mail", error))
         })
         .await
     }
+
+    /// How many bytes all files have that are kept.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn kept_bytes(&self) -> Result<i64> {
+        Ok(self.read(files::kept_bytes).await?)
+    }
+}
+
+fn no_room() -> String {
+    let most = MOST_KEPT / 1024 / 1024 / 1024;
+    format!("there is no room for the file: at most {most} GiB of files are kept at once; withdraw links to files that nobody needs")
 }
 
 fn length_of(content: &[u8]) -> Result<i64> {

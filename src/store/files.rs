@@ -1,6 +1,6 @@
 //! The content of protected files, sealed and in pieces, as long as their links are good; and which mail brings which file.
 
-use diesel::prelude::*;
+use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
 
 use super::{
     Conn, Error, Tx,
@@ -89,6 +89,16 @@ fn pieces(conn: &mut Conn, link: LinkId) -> Result<Vec<Vec<u8>>, Error> {
         .order(protected_file_pieces::position.asc())
         .select(protected_file_pieces::sealed_content)
         .load(conn)?)
+}
+
+/// How many bytes all files have that are kept.
+///
+/// # Errors
+/// Those of the database.
+pub fn kept_bytes(conn: &mut Conn) -> Result<i64, Error> {
+    let sum = sql::<BigInt>("CAST(COALESCE(sum(protected_links.file_length), 0) AS BIGINT)");
+    let kept = protected_files::table.select(protected_files::link_id);
+    Ok(protected_links::table.filter(protected_links::id.eq_any(kept)).select(sum).first(conn)?)
 }
 
 /// Forgets the content of a file.

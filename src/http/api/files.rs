@@ -32,7 +32,7 @@ pub struct FileQuery {
 }
 
 /// Makes a protected link that stands for a file: the file itself is the body, at most 10 MiB, and its type the content type.
-#[utoipa::path(post, path = "/api/v1/links/files", params(FileQuery), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 201, body = LinkView), (status = 400, body = Problem), (status = 413, body = Problem)), tag = "links", security(("token" = [])))]
+#[utoipa::path(post, path = "/api/v1/links/files", params(FileQuery), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 201, body = LinkView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem)), tag = "links", security(("token" = [])))]
 pub async fn create_file_link(
     caller: Caller,
     app: web::Data<App>,
@@ -47,7 +47,7 @@ pub async fn create_file_link(
     let file = NewFile { name: query.name, kind, content, note: query.note, recipient: query.recipient, days: query.days };
     let app = app.into_inner();
     let link = app.protect_file(caller.actor, file).await?;
-    Ok(HttpResponse::Created().json(LinkView::of(&app, link)?))
+    Ok(HttpResponse::Created().json(LinkView::of(&app, link, caller.role)?))
 }
 
 async fn read(mut body: web::Payload, limit: usize) -> Result<Vec<u8>, ApiError> {

@@ -17,7 +17,7 @@ use crate::{
         id::{DeviceId, LinkEventId, LinkId, UserId},
         link::LinkEventKind,
         time::Timestamp,
-        user::Permission,
+        user::{Permission, Role},
     },
     http::extract::caller::Caller,
     service::{App, Error, links::NewLink},
@@ -32,8 +32,9 @@ use crate::{
 pub struct LinkView {
     /// Its identifier.
     pub id: LinkId,
-    /// What stands in the mail: leads through this server to the target, or to the page of the file.
-    pub url: String,
+    /// What stands in the mail: leads through this server to the target, or to the page of the file. That of a file is shown only
+    /// to those who may make links, and null for everybody else: whoever has it can have the file sent to themselves.
+    pub url: Option<String>,
     /// Where it leads; null where it stands for a file.
     pub target: Option<String>,
     /// The file that it stands for; null where it leads to an address.
@@ -62,11 +63,13 @@ pub struct FileView {
 }
 
 impl LinkView {
-    pub(super) fn of(app: &App, link: Link) -> Result<Self, Error> {
+    /// A link as this caller may see it.
+    pub(super) fn of(app: &App, link: Link, role: Role) -> Result<Self, Error> {
+        let shows_url = link.file_name.is_none() || role.may(Permission::ManageUsers);
         let file = link.file().map(|(name, size)| FileView { name: name.to_owned(), size });
         Ok(Self {
             id: link.id,
-            url: app.link_address(link.id)?,
+            url: shows_url.then(|| app.link_address(link.id)).transpose()?,
             target: Some(link.target).filter(|_| file.is_none()),
             file,
             note: link.note,
@@ -107,7 +110,7 @@ pub async fn create_link(caller: Caller, app: web::Data<App>, body: web::Json<Li
     let app = app.into_inner();
     let made = app.make_links(caller.actor, vec![body.into_inner().into()]).await?;
     let link = made.into_iter().next().ok_or(Error::NotFound("link"))?;
-    Ok(HttpResponse::Created().json(LinkView::of(&app, link)?))
+    Ok(HttpResponse::Created().json(LinkView::of(&app, link, caller.role)?))
 }
 
 /// Many links to be made.
@@ -131,7 +134,7 @@ pub async fn create_links(caller: Caller, app: web::Data<App>, body: web::Json<L
     caller.must(Permission::ManageUsers)?;
     let app = app.into_inner();
     let made = app.make_links(caller.actor, body.into_inner().links.into_iter().map(Into::into).collect()).await?;
-    let items = made.into_iter().map(|link| LinkView::of(&app, link)).collect::<Result<_, _>>()?;
+    let items = made.into_iter().map(|link| LinkView::of(&app, link, caller.role)).collect::<Result<_, _>>()?;
     Ok(HttpResponse::Created().json(LinksView { items }))
 }
 
@@ -151,7 +154,7 @@ pub async fn list_links(caller: Caller, app: web::Data<App>, query: Query<LinkQu
     caller.must(Permission::Read)?;
     let page = paging::page(query.limit, query.cursor.as_deref())?;
     let page = app.read(move |conn| rows::list(conn, page).map_err(Error::from)).await?;
-    let items = page.items.into_iter().map(|link| LinkView::of(&app, link)).collect::<Result<_, _>>()?;
+    let items = page.items.into_iter().map(|link| LinkView::of(&app, link, caller.role)).collect::<Result<_, _>>()?;
     Ok(web::Json(Page { items, next_cursor: page.next_cursor, total: page.total }))
 }
 
@@ -161,7 +164,7 @@ pub async fn get_link(caller: Caller, app: web::Data<App>, id: web::Path<LinkId>
     caller.must(Permission::Read)?;
     let id = id.into_inner();
     let link = app.read(move |conn| rows::find(conn, id).map_err(Error::from)).await?.ok_or(Error::NotFound("link"))?;
-    Ok(web::Json(LinkView::of(&app, link)?))
+    Ok(web::Json(LinkView::of(&app, link, caller.role)?))
 }
 
 /// Takes a protected link back: from then on it leads nowhere, and the file that it stood for is deleted.
@@ -170,7 +173,7 @@ pub async fn withdraw_link(caller: Caller, app: web::Data<App>, id: web::Path<Li
     caller.must(Permission::ManageUsers)?;
     let app = app.into_inner();
     let link = app.withdraw_link(caller.actor, id.into_inner()).await?;
-    Ok(web::Json(LinkView::of(&app, link)?))
+    Ok(web::Json(LinkView::of(&app, link, caller.role)?))
 }
 
 /// Which lines of the report are wanted.

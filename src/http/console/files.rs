@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 
 use super::{
     field::Field,
-    links::{Typed, refuse},
+    links::{Typed, refuse, refuse_for_now},
     see,
 };
 use crate::{
@@ -73,6 +73,7 @@ pub async fn post_file(mut upload: Upload) -> Result<HttpResponse, Problem> {
     match admin.app.protect_file(admin.actor.clone(), wanted).await {
         Ok(_) => Ok(see("/console/links?done=protected")),
         Err(Error::Invalid { field, why }) => refuse(&admin, &field, &why, &Typed { file: typed, ..Typed::default() }).await,
+        Err(Error::Conflict(why)) => refuse_for_now(&admin, &why, &Typed { file: typed, ..Typed::default() }).await,
         Err(error) => Err(error.into()),
     }
 }

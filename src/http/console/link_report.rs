@@ -120,7 +120,7 @@ fn line_of(line: ReportLine, now: Timestamp) -> Line {
         LinkEventKind::Opened => Badge { text: "Opened", class: "plain", word: "opened" },
         LinkEventKind::LooksSafe => Badge { text: "Says it looks safe", class: "good", word: "looks_safe" },
         LinkEventKind::LooksUnsafe => Badge { text: "Says it does not look safe", class: "care", word: "looks_unsafe" },
-        LinkEventKind::Released => Badge { text: "Sent to their mailbox", class: "good", word: "released" },
+        LinkEventKind::Released => Badge { text: "Asked for it: to their mailbox", class: "good", word: "released" },
     };
     Line {
         at: When::new(line.event.at, now),

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
+        file::MOST_KEPT,
         id::LinkId,
         link::{MOST_DAYS, USUAL_DAYS},
         user::Permission,
@@ -78,7 +79,8 @@ struct Row {
     subject: String,
     /// Of the file, where it stands for one.
     size: Option<String>,
-    address: String,
+    /// Whoever has that of a file can have it sent to themselves: only those who may make links see it.
+    address: Option<String>,
     recipient: Option<String>,
     state: Badge,
     expires: When,
@@ -91,6 +93,9 @@ struct LinksView {
     fields: Vec<Field>,
     file_fields: Vec<Field>,
     rows: Vec<Row>,
+    /// How many bytes of files are kept, of how many.
+    kept: String,
+    most_kept: String,
     total: i64,
     next: Option<String>,
     is_first: bool,
@@ -147,6 +152,11 @@ pub(super) async fn refuse(admin: &Admin, field: &str, why: &str, typed: &Typed)
     show(admin, frame, StatusCode::BAD_REQUEST, typed, "").await
 }
 
+/// Shows the page again where it cannot be done at the moment, with the reason.
+pub(super) async fn refuse_for_now(admin: &Admin, why: &str, typed: &Typed) -> Result<HttpResponse, Problem> {
+    show(admin, frame(admin).refused(Some(sentence(why))), StatusCode::CONFLICT, typed, "").await
+}
+
 fn frame(admin: &Admin) -> Frame {
     Frame::new(admin, "/console/links", "Protected links").wide()
 }
@@ -161,11 +171,14 @@ async fn show(admin: &Admin, frame: Frame, status: StatusCode, typed: &Typed, cu
             Ok::<_, Error>((page, rows::count_uses(conn, &ids)?))
         })
         .await?;
+    let kept = admin.app.kept_bytes().await?;
     let uses: HashMap<LinkId, i64> = uses.into_iter().collect();
     let row = |link: Link| row_of(admin, link, &uses);
     let view = LinksView {
         fields: typed.link.fields(),
         file_fields: typed.file.fields(),
+        kept: size(kept),
+        most_kept: size(MOST_KEPT),
         total: page.total,
         next: page.next_cursor.map(|cursor| format!("?cursor={cursor}")),
         rows: page.items.into_iter().map(row).collect::<Result<_, _>>()?,
@@ -183,8 +196,9 @@ fn row_of(admin: &Admin, link: Link, uses: &HashMap<LinkId, i64>) -> Result<Row,
         (None, true) => Badge { text: "Ended", class: "plain", word: "ended" },
         (None, false) => Badge { text: "Good", class: "good", word: "good" },
     };
+    let shows_address = link.file_name.is_none() || admin.may(Permission::ManageUsers);
     Ok(Row {
-        address: admin.app.link_address(link.id)?,
+        address: shows_address.then(|| admin.app.link_address(link.id)).transpose()?,
         is_good: link.is_good(now),
         state,
         expires: When::new(link.expires_at, now),

@@ -13,7 +13,7 @@ use futures_util::{TryStreamExt, future::LocalBoxFuture};
 use super::{admin::Admin, form::check_csrf};
 use crate::http::{limits::body_limit, problem::Problem};
 
-/// Most parts of a form.
+/// Most parts of a form, and most pairs.
 const MOST_PARTS: usize = 16;
 
 /// A form with a file, with its sender. It is read only if it brings along what pages of the sender's session have.
@@ -111,6 +111,11 @@ async fn read_pairs(mut payload: Payload, limit: usize) -> Result<HashMap<String
         }
         body.extend_from_slice(&chunk);
     }
+    let pairs = url::form_urlencoded::parse(&body);
+    // Counted before they are kept: an empty pair is one byte, and takes a hundred here.
+    if pairs.take(MOST_PARTS + 1).count() > MOST_PARTS {
+        return Err(Problem::of_status(StatusCode::BAD_REQUEST));
+    }
     let part = |value: String| Part { bytes: value.into_bytes(), ..Part::default() };
-    Ok(url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), part(value.into_owned()))).collect())
+    Ok(pairs.map(|(name, value)| (name.into_owned(), part(value.into_owned()))).collect())
 }

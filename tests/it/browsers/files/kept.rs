@@ -2,16 +2,20 @@
 
 use diesel::{QueryDsl, RunQueryDsl};
 use enlist::{
-    domain::file::LONGEST,
+    domain::{
+        file::{LONGEST, MOST_KEPT},
+        user::Role,
+    },
     store::{self, schema},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{ADA, CHROME, PDF, arrived, ask, cookie_of, enroll, get, protect, send, surfer};
+use super::{ADA, CHROME, PDF, arrived, ask, cookie_of, enroll, get, protect, send, surfer, upload};
 use crate::harness::{
     actors::{Admin, text},
     app::TestApp,
+    clerk::Clerk,
     database::Database,
     every_backend,
 };
@@ -21,6 +25,8 @@ every_backend!(
     the_longest_file_is_taken_and_arrives,
     what_was_withdrawn_is_deleted_and_no_mail_brings_it_any_more,
     what_has_ended_is_deleted_and_its_line_stays,
+    whoever_was_disabled_meanwhile_does_not_get_it,
+    there_is_room_for_so_much_and_no_more,
 );
 
 /// The pieces of all files.
@@ -121,4 +127,44 @@ async fn what_has_ended_is_deleted_and_its_line_stays(db: Database) {
     assert_eq!((count(&app).await, pieces(&app).await.len()), (0, 0));
     assert_eq!(admin.get(&format!("/links/{short}")).await.expect(200)["file"], json!({ "name": "short.pdf", "size": 7 }));
     assert_eq!(super::lines(&app, &format!("link={short}")).await.len(), 1, "and so does what was recorded");
+}
+
+// B4
+async fn whoever_was_disabled_meanwhile_does_not_get_it(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let ada = admin.create_user(ADA).await;
+    let (_, path) = protect(&app, &[("name", "a.pdf")], PDF, b"content").await;
+    let cookie = cookie_of(&app).await;
+    assert_eq!(send(&app, &path, &cookie).await.0, StatusCode::SEE_OTHER);
+    admin.patch(&format!("/users/{ada}"), &json!({ "state": "disabled" })).await.expect(200);
+    app.work().await;
+    assert!(arrived(&app).is_empty());
+    let mail = admin.get("/mails?limit=1").await.expect(200)["items"][0].clone();
+    assert_eq!((&mail["template"], &mail["state"]), (&json!("file"), &json!("expired")));
+    assert!(text(&mail, "last_error").contains("disabled"), "{mail}");
+}
+
+async fn there_is_room_for_so_much_and_no_more(db: Database) {
+    let app = TestApp::start(db).await;
+    let admin = app.admin();
+    let (id, _) = protect(&app, &[("name", "a.pdf")], PDF, b"content").await;
+    let clerk = Clerk::with_role(&app, Role::Administrator).await;
+    clerk.open("/console/links").await.says("In all, 7 bytes of 2.0 GiB are kept");
+    app.database.tamper(&format!("UPDATE protected_links SET file_length = {MOST_KEPT} - 3"));
+    upload(&app, &[("name", "b.pdf")], PDF, b"xyz").await.expect(201);
+    let refused = upload(&app, &[("name", "c.pdf")], PDF, b"x").await.expect(409);
+    assert!(text(&refused, "detail").contains("at most 2 GiB of files are kept at once"), "{refused}");
+    let page = clerk.open("/console/links").await.says("In all, 2.0 GiB of 2.0 GiB are kept");
+    let csrf = page.form("/console/links/files").find(|field| field.name == "csrf").unwrap().value.clone();
+    let body = format!(
+        "--X\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--X\r\nContent-Disposition: form-data; \
+         name=\"file\"; filename=\"c.pdf\"\r\n\r\nx\r\n--X\r\nContent-Disposition: form-data; \
+         name=\"file_days\"\r\n\r\n30\r\n--X--\r\n"
+    );
+    let request = clerk.request(Method::POST, "/console/links/files").header("content-type", "multipart/form-data; boundary=X");
+    clerk.send(request.body(body)).await.expect(409).says("There is no room for the file");
+    // What is withdrawn makes room at once.
+    withdraw(&admin, &id).await;
+    upload(&app, &[("name", "c.pdf")], PDF, b"x").await.expect(201);
 }
