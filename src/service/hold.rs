@@ -128,9 +128,9 @@ impl App {
             };
             let expires_at = Some(self.now().plus_days(1));
             let mail = outbox::NewMail { user: Some(user.id), recipient: user.email, template, expires_at };
-            if let Err(error) = outbox::enqueue(tx, self, mail) {
-                // The hold matters more than the mail about it.
-                tracing::error!(error = %error, "an administrator could not be told that wipes are held");
+            // The hold matters more than the mail about it.
+            if let Err(why) = outbox::try_enqueue(tx, self, mail)? {
+                tracing::error!(why, "an administrator could not be told that wipes are held");
             }
         }
         Ok(())
