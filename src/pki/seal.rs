@@ -15,6 +15,7 @@ use openssl::{
     symm::{Cipher, decrypt_aead, encrypt_aead},
 };
 
+use super::random::random_text;
 use crate::domain::hex::hex;
 
 const NONCE: usize = 12;
@@ -70,19 +71,30 @@ impl SealKey {
                 if let Some(folder) = path.parent() {
                     std::fs::create_dir_all(folder).map_err(failed)?;
                 }
-                let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-                match created {
-                    Ok(mut file) => {
-                        file.write_all(key.to_hex().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-                        Ok(key)
-                    }
+                match key.create(path)? {
+                    Ok(()) => Ok(key),
                     // Another server was quicker; its key is the one that counts.
-                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Self::load_or_create(path),
+                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Self::load(path),
                     Err(error) => Err(failed(error)),
                 }
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Makes the file, where there is none, in one step: a server that starts in the same moment never reads half a key, and one that
+    /// dies meanwhile leaves no half of one.
+    fn create(&self, path: &Path) -> Result<std::io::Result<()>, SealError> {
+        let draft = path.with_extension(format!("{}.new", random_text(b"abcdefghijklmnopqrstuvwxyz", 12)?));
+        let write = || {
+            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+            file.write_all(self.to_hex().as_bytes())?;
+            file.sync_all()?;
+            std::fs::hard_link(&draft, path)
+        };
+        let written = write();
+        let removed = std::fs::remove_file(&draft);
+        Ok(written.and(removed))
     }
 
     /// Reads the key from its file, which must be there.
@@ -173,6 +185,24 @@ mod tests {
         *changed.last_mut().unwrap() ^= 1;
         assert!(key.open("unlock token", &changed).is_err());
         assert!(key.open("unlock token", b"short").is_err());
+    }
+
+    #[test]
+    fn servers_that_start_in_the_same_moment_have_one_key() {
+        for _ in 0..20 {
+            let folder = std::env::temp_dir().join(uuid::Uuid::new_v4().to_string());
+            let path = folder.join("secret.key");
+            let starts: Vec<_> = (0..8)
+                .map(|_| {
+                    let path = path.clone();
+                    std::thread::spawn(move || SealKey::load_or_create(&path).unwrap().0)
+                })
+                .collect();
+            let keys: Vec<[u8; 32]> = starts.into_iter().map(|start| start.join().unwrap()).collect();
+            assert!(keys.iter().all(|key| *key == keys[0]));
+            assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
     }
 
     #[test]

@@ -198,7 +198,8 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("the server was not ready after {PATIENCE:?}");
+        let running = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        panic!("the server was not ready after {PATIENCE:?}; its process: {running}");
     }
 
     /// `kill -9`.
