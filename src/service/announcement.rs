@@ -1,7 +1,7 @@
 //! The mail that explains to people what the enrollment of browsers means for them: sent to everybody, to a group or to some, each
 //! through the outbox, with the progress of an import.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{App, Error, Result, outbox, settings};
 use crate::{
@@ -117,12 +117,12 @@ fn named(conn: &mut Conn, addresses: &[String]) -> Result<Vec<Recipient>> {
     if addresses.is_empty() || addresses.len() > MOST_LINES {
         return Err(Error::invalid("emails", format!("must be 1 to {MOST_LINES} addresses")));
     }
-    let mut found: Vec<Recipient> = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for address in addresses {
         let email = normalize_address(address).map_err(|why| Error::invalid("emails", why))?;
         let user = users::find_by_email(conn, &email)?.filter(|user| user.state == UserState::Active);
         let user = user.ok_or_else(|| Error::invalid("emails", format!("must be addresses of users who take part; {email} is none")))?;
-        if !found.iter().any(|(id, ..)| *id == user.id) {
+        if seen.insert(user.id) {
             found.push((user.id, user.email, user.name));
         }
     }

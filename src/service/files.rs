@@ -79,7 +79,7 @@ impl App {
         let sealing = tokio::task::spawn_blocking(move || sealed(&keys, row.link_id, &wanted.content).map(|pieces| (row, pieces)));
         let (row, pieces) = sealing.await.map_err(|error| Error::internal("sealing a file", error))??;
         self.write(move |tx| {
-            // Of two at the same moment, both may be let in by the room for one: it is no border of a country.
+            // Two at the same moment may both be let in where there is room for one: the limit keeps the disk free, and need not be exact.
             if files::kept_bytes(tx)?.saturating_add(length) > MOST_KEPT {
                 return Err(Error::Conflict(no_room()));
             }

@@ -56,6 +56,14 @@ pub struct HoldState {
 }
 
 impl App {
+    /// The hold, where wipes are held. It is one small query; how many devices wait is not counted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn hold(&self) -> Result<Option<Hold>> {
+        Ok(self.read(|conn| kept::find(conn, HOLD)).await?)
+    }
+
     /// Whether wipes are held, and for how many devices one is under way.
     ///
     /// # Errors

@@ -299,7 +299,7 @@ async fn ask(admin: &Admin, id: DeviceId, kind: &Kind, typed: Typed, error: Opti
             .unwrap_or_default(),
         is_apple: backend == Backend::Apple,
         is_launcher: backend == Backend::Headwind,
-        is_held: admin.app.hold_state().await?.hold.is_some(),
+        is_held: admin.app.hold().await?.is_some(),
         retire: words.retire,
         goes: words.selective_goes,
         stays: words.selective_stays,

@@ -85,7 +85,7 @@ pub async fn get_overview(admin: Admin, query: web::Query<OverviewQuery>) -> Res
     let bars = picture::bars(&rows);
     let mut matters = matters(&attention);
     matters.extend(push_matter(admin.app.push_certificate().await?.warning));
-    if admin.app.hold_state().await?.hold.is_some() {
+    if admin.app.hold().await?.is_some() {
         matters.insert(0, held_matter());
     }
     let view = OverviewView {
